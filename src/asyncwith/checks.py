@@ -1,0 +1,69 @@
+"""One check, performed in this process: a clause on a loop with a library, from a new loop to a verdict."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass
+
+from asyncwith.clauses import Clause
+from asyncwith.leaks import LeakWatch
+from asyncwith.libraries import Library, MissingName, Names
+from asyncwith.loops import Loop
+from asyncwith.trace import Trace, chain
+from asyncwith.verdicts import Outcome, Verdict, judge
+
+__all__ = ["Performed", "perform"]
+
+
+@dataclass(frozen=True)
+class Performed:
+    """A verdict, and whether the process is still fit for another check."""
+
+    verdict: Verdict
+    dirty: bool
+
+
+def perform(clause: Clause, loop: Loop | None, library: Library) -> Performed:
+    """Run the scenario of `clause` and judge it.
+
+    What is compared was written by the scenario, but the comparison is made here, outside the loop: a loop that loses or
+    swallows exceptions cannot lose a failed comparison.
+    """
+    reason = clause.inapplicable(loop)
+    if reason is not None:
+        return Performed(Verdict(Outcome.NOT_RUN, reason), dirty=False)
+    trace, names, details = Trace(), library.load(), ""
+    started = time.perf_counter()
+    with LeakWatch() as watch:
+        try:
+            _run(clause, loop, trace, names, watch)
+        except BaseException as error:  # noqa: BLE001 - a loop may let anything through, SystemExit and KeyboardInterrupt too
+            if not isinstance(error, MissingName):
+                trace("escaped:", chain(error))
+                details = "".join(traceback.format_exception(error))
+            del error
+    seconds = time.perf_counter() - started
+    if names.missing is not None:
+        return Performed(Verdict(Outcome.NOT_RUN, f"{library.id} has no {names.missing}"), watch.dirty)
+    leaks = [leak.what for leak in watch.leaks if leak.kind not in clause.leaves]
+    return Performed(judge(clause.expected(loop), trace.lines, leaks=leaks, details=details, seconds=seconds), watch.dirty)
+
+
+def _run(clause: Clause, loop: Loop | None, trace: Trace, names: Names, watch: LeakWatch) -> None:
+    given = {"trace": trace, "library": names, "loop": loop}
+    arguments = {name: given[name] for name in clause.wants}
+    if not clause.in_loop:
+        clause.scenario(**arguments)
+        return
+    assert loop is not None  # noqa: S101 - see Clause.per_loop
+    done = object()
+
+    async def main() -> object:
+        await clause.scenario(**arguments)  # type: ignore[misc] # in_loop says that it is a coroutine function
+        if loop.family == "asyncio":
+            watch.tasks()
+        return done
+
+    if loop.run(main) is not done:
+        trace("the loop did not give back the result of its main coroutine")

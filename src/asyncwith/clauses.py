@@ -1,0 +1,188 @@
+"""Clauses: one promise each, declared by decorating the scenario that keeps or breaks it."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from packaging.specifiers import SpecifierSet
+
+from asyncwith.errors import InputError
+from asyncwith.expectations import Expectation, Expected, resolve
+from asyncwith.loops import Loop
+
+__all__ = ["Clause", "Level", "clause", "links", "load_chapter", "load_chapters"]
+
+Level = Literal["must", "should", "informational"]
+Scenario = Callable[..., Awaitable[None]] | Callable[..., None]
+PERMANENT_ID = re.compile(r"[A-Z]+-\d{2,3}")
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One promise, and the scenario by which it is judged.
+
+    A coroutine scenario runs inside each loop. A plain function with a `loop` argument starts the loop itself; a plain
+    function without one needs no loop and is judged once per Python.
+    """
+
+    id: str
+    claim: str
+    source: str
+    level: Level
+    versions: str
+    on: Literal["asyncio", "trio"] | None
+    expect: Expectation
+    leaves: frozenset[str]
+    scenario: Scenario
+    chapter: str
+    line: int
+
+    @property
+    def wants(self) -> frozenset[str]:
+        """The names of the scenario's arguments: `trace`, and what it needs of `library` and `loop`."""
+        return frozenset(inspect.signature(self.scenario).parameters)
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether the scenario runs inside the loop."""
+        return inspect.iscoroutinefunction(self.scenario)
+
+    @property
+    def per_loop(self) -> bool:
+        """Whether the clause is judged on each loop, or once without any."""
+        return self.in_loop or "loop" in self.wants
+
+    def code(self) -> str:
+        """Return the source text of the scenario, decorator included."""
+        return textwrap.dedent(inspect.getsource(self.scenario))
+
+    def expected(self, loop: Loop | None) -> Expected:
+        """Return the trace that the clause asks for on `loop` and the running Python."""
+        return resolve(self.expect, loop, sys.version_info[:3])
+
+    def inapplicable(self, loop: Loop | None) -> str | None:
+        """Return why the clause says nothing about `loop` and the running Python, or None if it does."""
+        release = ".".join(map(str, sys.version_info[:3]))
+        if not SpecifierSet(self.versions).contains(release):
+            return f"the clause is about Python {self.versions}, this is {release}"
+        if self.on is not None and loop is not None and loop.family != self.on:
+            return f"the clause is about loops of {self.on}'s family"
+        return None
+
+
+def clause(
+    permanent_id: str,
+    *,
+    source: str,
+    expect: Expectation,
+    level: Level = "must",
+    versions: str = ">=3.10",
+    on: Literal["asyncio", "trio"] | None = None,
+    leaves: Iterable[str] = (),
+) -> Callable[[Scenario], Clause]:
+    """Declare a clause; the decorated function is its scenario and the function's docstring its claim.
+
+    `source` names where the promise is made (see `links`). `expect` is the trace that keeps it. `versions` are the Pythons it
+    speaks of, `on` the one family of loops where it speaks of only one. `leaves` names what the scenario leaves behind on
+    purpose and must not be called a leak: `tasks`, `warnings`, `reports`, `descriptors`, `threads`.
+    """
+
+    def declare(scenario: Scenario) -> Clause:
+        place = f"{scenario.__code__.co_filename}:{scenario.__code__.co_firstlineno}"
+        if not PERMANENT_ID.fullmatch(permanent_id):
+            msg = f"{place}: {permanent_id!r} is not a clause id like 'STACK-07'"
+            raise InputError(msg)
+        if not scenario.__doc__:
+            msg = f"{place}: clause {permanent_id} has no claim"
+            raise InputError(msg, "the docstring of the scenario is the claim")
+        links(source)
+        return Clause(
+            id=permanent_id,
+            claim=" ".join(scenario.__doc__.split()),
+            source=source,
+            level=level,
+            versions=versions,
+            on=on,
+            expect=expect,
+            leaves=frozenset(leaves),
+            scenario=scenario,
+            chapter=Path(scenario.__code__.co_filename).stem.removeprefix("test_"),
+            line=scenario.__code__.co_firstlineno,
+        )
+
+    return declare
+
+
+PYTHON_DOCS = "https://docs.python.org/3/"
+LINKS: tuple[tuple[str, str], ...] = (
+    (r"(?:library|reference|whatsnew|c-api|glossary|howto)/\S+", PYTHON_DOCS + r"\g<0>"),
+    (r"PEP (\d+)", r"https://peps.python.org/pep-\1/"),
+    (r"gh-(\d+)", r"https://github.com/python/cpython/issues/\1"),
+    (r"bpo-(\d+)", r"https://bugs.python.org/issue\1"),
+    (r"Lib/[\w/.]+\.py", r"https://github.com/python/cpython/blob/main/\g<0>"),
+    (r"anyio#(\d+)", r"https://github.com/agronholm/anyio/issues/\1"),
+    (r"trio#(\d+)", r"https://github.com/python-trio/trio/issues/\1"),
+    (r"uvloop#(\d+)", r"https://github.com/MagicStack/uvloop/issues/\1"),
+    (r"pypy#(\d+)", r"https://github.com/pypy/pypy/issues/\1"),
+    (r"trio (\S+)", r"https://trio.readthedocs.io/en/stable/\1"),
+    (r"anyio (\S+)", r"https://anyio.readthedocs.io/en/stable/\1"),
+    (r"https://\S+", r"\g<0>"),
+)
+
+
+def links(source: str) -> list[tuple[str, str]]:
+    """Return the sources of a clause, which `; ` separates, each with its address.
+
+    Understood are pages of the Python documentation (`reference/compound_stmts.html#async-with`), `PEP 492`, `gh-95882`,
+    `bpo-29692`, files of CPython (`Lib/contextlib.py`), `anyio#463`, `trio#455`, `uvloop#602`, pages of the trio and anyio
+    documentation (`trio reference-core.html`) and whole addresses. Raises `InputError` for anything else.
+    """
+    found = []
+    for part in source.split("; "):
+        for pattern, address in LINKS:
+            match = re.fullmatch(pattern, part)
+            if match:
+                found.append((part, match.expand(address)))
+                break
+        else:
+            msg = f"{part!r} is not a source that a reader could follow"
+            raise InputError(msg, "see asyncwith.clauses.links for the forms")
+    return found
+
+
+def load_chapter(path: Path) -> list[Clause]:
+    """Run one file of the conformance room and return its clauses, top to bottom."""
+    name = f"asyncwith_chapter_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        msg = f"{path} is not a Python file"
+        raise InputError(msg)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling look a class's module up there
+    spec.loader.exec_module(module)
+    return clauses_of(module)
+
+
+def clauses_of(module: Any) -> list[Clause]:
+    """Return the clauses that `module` declares, top to bottom."""
+    return [value for value in vars(module).values() if isinstance(value, Clause)]
+
+
+def load_chapters(folder: Path) -> dict[str, Clause]:
+    """Return all clauses of the room by id. Raises `InputError` if two share one."""
+    found: dict[str, Clause] = {}
+    for path in sorted(folder.glob("test_*.py")):
+        for each in load_chapter(path):
+            if each.id in found:
+                msg = f"{path}:{each.line}: the id {each.id} is taken by {found[each.id].chapter}, line {found[each.id].line}"
+                raise InputError(msg, "ids are permanent and unique")
+            found[each.id] = each
+    return found

@@ -1,0 +1,121 @@
+"""What a scenario left behind: tasks, descriptors, threads, warnings, reports to the loop's exception handler.
+
+Each finding is one line under one of the kinds that a clause may name in `leaves=`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+import warnings
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from asyncwith.trace import describe
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+__all__ = ["Leak", "LeakWatch"]
+
+DESCRIPTORS = next((folder for folder in ("/proc/self/fd", "/dev/fd") if os.path.isdir(folder)), None)  # noqa: PTH112 - read between every two checks
+# Threads that a loop keeps for later on purpose; trio's wait ten seconds for the next job.
+KEPT_THREADS = ("Trio thread", "AnyIO worker thread", "asyncio_", "ThreadPoolExecutor")
+LEAKY_WARNINGS = (ResourceWarning, RuntimeWarning)
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One thing left behind. `kind` is the word for `leaves=`."""
+
+    kind: str
+    what: str
+
+
+@dataclass
+class LeakWatch:
+    """Watch one scenario: `with LeakWatch() as watch: …`, then read `watch.leaks`.
+
+    `dirty` tells that the process is no longer as it was, so that the next check had better run in another one.
+    """
+
+    leaks: list[Leak] = field(default_factory=list)
+    dirty: bool = False
+
+    def __enter__(self) -> LeakWatch:
+        self._descriptors = _descriptors()
+        self._threads = set(threading.enumerate())
+        self._sigint = signal.getsignal(signal.SIGINT)
+        self._unraisable = sys.unraisablehook
+        sys.unraisablehook = self._note_unraisable
+        self._caught = warnings.catch_warnings(record=True)
+        self._warned = self._caught.__enter__()
+        warnings.simplefilter("always")
+        self._reports = _Reports(self.leaks)
+        logging.getLogger("asyncio").addHandler(self._reports)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        gc.collect()
+        self._caught.__exit__(None, None, None)
+        sys.unraisablehook = self._unraisable
+        logging.getLogger("asyncio").removeHandler(self._reports)
+        for warning in self._warned or ():
+            if issubclass(warning.category, LEAKY_WARNINGS):
+                text = str(warning.message).partition("\n")[0]
+                self.leaks.append(Leak("warnings", f"{warning.category.__name__}: {text}"))
+        self._look_at_process()
+
+    def tasks(self) -> None:
+        """Note the tasks that are not done although the scenario is; called inside an asyncio loop, at its end."""
+        mine = asyncio.current_task()
+        for task in asyncio.all_tasks():
+            if task is not mine and not task.done():
+                code = getattr(task.get_coro(), "cr_code", None)
+                self.leaks.append(Leak("tasks", f"the task of {getattr(code, 'co_qualname', getattr(code, 'co_name', '?'))} is still pending"))
+
+    def _note_unraisable(self, args: UnraisableHookArgs, /) -> None:
+        self.leaks.append(Leak("warnings", f"{args.err_msg or 'Exception ignored'}: {describe(args.exc_value)}"))
+
+    def _look_at_process(self) -> None:
+        for descriptor in _descriptors() - self._descriptors:
+            self._spoil("descriptors", f"the descriptor {descriptor} is still open")
+        for thread in set(threading.enumerate()) - self._threads:
+            if not thread.name.startswith(KEPT_THREADS):
+                self._spoil("threads", f"the thread {thread.name} still runs")
+        if asyncio._get_running_loop() is not None:  # noqa: SLF001 - no public way to ask outside a coroutine
+            asyncio._set_running_loop(None)  # noqa: SLF001 - or else not even this process could end well
+            self._spoil("process", "a loop is still set as running after it was closed")
+        if any(sys.get_asyncgen_hooks()):
+            sys.set_asyncgen_hooks(None, None)
+            self._spoil("process", "the asynchronous generator hooks are still installed")
+        if signal.getsignal(signal.SIGINT) != self._sigint:
+            signal.signal(signal.SIGINT, self._sigint)
+            self._spoil("process", "the handler of SIGINT was not put back")
+
+    def _spoil(self, kind: str, what: str) -> None:
+        self.dirty = True
+        self.leaks.append(Leak(kind, what))
+
+
+class _Reports(logging.Handler):
+    """Keeps what asyncio's default exception handler logs, such as 'Task exception was never retrieved'."""
+
+    def __init__(self, leaks: list[Leak]) -> None:
+        super().__init__(logging.ERROR)
+        self.leaks = leaks
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.leaks.append(Leak("reports", record.getMessage().partition("\n")[0]))
+
+
+def _descriptors() -> set[int]:
+    return {int(name) for name in os.listdir(DESCRIPTORS)} if DESCRIPTORS else set()  # noqa: PTH208 - read between every two checks

@@ -1,0 +1,76 @@
+"""What happened in a scenario, in order, written so that two loops can be compared line by line.
+
+A trace is lines of text. Whatever differs between two runs without meaning anything is taken out here: memory
+addresses, the class and message of a cancellation, which each loop spells its own way.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
+
+__all__ = ["Trace", "chain", "describe", "is_cancellation"]
+
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
+LONGEST_CHAIN = 20  # a faulty library can make a chain that never ends
+
+
+class Trace:
+    """A list of lines that is called to add one: `trace("body", value)` appends `body <value>`."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __call__(self, *parts: object) -> None:
+        """Append one line: strings as they are, anything else as `describe` shows it."""
+        self.lines.append(" ".join(part if isinstance(part, str) else describe(part) for part in parts))
+
+
+def is_cancellation(error: BaseException | None) -> bool:
+    """Tell whether `error` is how a loop cancels: `asyncio.CancelledError` or `trio.Cancelled`, not a subclass."""
+    kind = type(error)
+    return kind.__name__ in ("CancelledError", "Cancelled") and kind.__module__.partition(".")[0] in ("asyncio", "trio")
+
+
+def describe(value: object) -> str:
+    """Return `value` on one line: `ValueError('v')`, `ExceptionGroup[KeyError('k')]`, `Cancelled`, or its `repr`."""
+    if isinstance(value, BaseExceptionGroup):
+        inside = ", ".join(describe(error) for error in value.exceptions)
+        return f"{type(value).__name__}[{inside}]"
+    if isinstance(value, BaseException):
+        if is_cancellation(value):
+            return "Cancelled"
+        text = f"{type(value).__name__}({', '.join(map(repr, value.args))})"
+    elif isinstance(value, type):
+        text = value.__qualname__.rpartition(".")[2]
+    else:
+        text = repr(value)
+    return ADDRESS.sub("0x…", text).replace("\n", "\\n")
+
+
+def chain(error: BaseException | None) -> str:
+    """Return `error` with all that it carries: `A <- B` by context, `A <= B` by cause, `A </ B` where `from None` hides B.
+
+    A cause that is not also the context is followed by the context in brackets: `A <= B [<- C]`.
+    """
+    return _chain(error, ())
+
+
+def _chain(error: BaseException | None, above: tuple[int, ...]) -> str:
+    if error is None:
+        return "None"
+    if id(error) in above or len(above) == LONGEST_CHAIN:
+        return "… without end"
+    above = (*above, id(error))
+    cause, context = error.__cause__, error.__context__
+    text = describe(error)
+    if cause is not None:
+        text += f" <= {_chain(cause, above)}"
+        if context is not None and context is not cause:
+            text += f" [<- {_chain(context, above)}]"
+    elif context is not None:
+        text += f" {'</' if error.__suppress_context__ else '<-'} {_chain(context, above)}"
+    return text
