@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from asyncwith.clauses import Clause
@@ -24,8 +25,8 @@ class Performed:
     dirty: bool
 
 
-def perform(clause: Clause, loop: Loop | None, library: Library) -> Performed:
-    """Run the scenario of `clause` and judge it.
+def perform(clause: Clause, loop: Loop | None, library: Library, tell: Callable[[str], object] | None = None) -> Performed:
+    """Run the scenario of `clause` and judge it; `tell` hears each line of its trace.
 
     What is compared was written by the scenario, but the comparison is made here, outside the loop: a loop that loses or
     swallows exceptions cannot lose a failed comparison.
@@ -33,7 +34,7 @@ def perform(clause: Clause, loop: Loop | None, library: Library) -> Performed:
     reason = clause.inapplicable(loop)
     if reason is not None:
         return Performed(Verdict(Outcome.NOT_RUN, reason), dirty=False)
-    trace, names, details = Trace(), library.load(), ""
+    trace, names, details = Trace(tell), library.load(), ""
     started = time.perf_counter()
     with LeakWatch() as watch:
         try:

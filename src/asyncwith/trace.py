@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
@@ -16,17 +17,27 @@ __all__ = ["Trace", "chain", "describe", "is_cancellation"]
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
 LONGEST_CHAIN = 20  # a faulty library can make a chain that never ends
+LONGEST_TRACE = 10_000  # a faulty loop can call a scenario's code for ever
 
 
 class Trace:
-    """A list of lines that is called to add one: `trace("body", value)` appends `body <value>`."""
+    """A list of lines that is called to add one: `trace("body", value)` appends `body <value>`.
 
-    def __init__(self) -> None:
+    `tell` is called with each line as it is written, for whoever has to know how far a scenario came that never ends.
+    """
+
+    def __init__(self, tell: Callable[[str], object] | None = None) -> None:
         self.lines: list[str] = []
+        self._tell = tell
 
     def __call__(self, *parts: object) -> None:
         """Append one line: strings as they are, anything else as `describe` shows it."""
-        self.lines.append(" ".join(part if isinstance(part, str) else describe(part) for part in parts))
+        if len(self.lines) == LONGEST_TRACE:
+            return
+        line = " ".join(part if isinstance(part, str) else describe(part) for part in parts)
+        self.lines.append(line)
+        if self._tell is not None:
+            self._tell(line)
 
 
 def is_cancellation(error: BaseException | None) -> bool:
