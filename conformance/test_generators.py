@@ -1,0 +1,1148 @@
+"""Generators as managers: what `@asynccontextmanager` makes of an asynchronous generator function."""
+
+import gc
+import inspect
+import sys
+import traceback
+import warnings
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from asyncwith import Names, Trace, chain, clause
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import ExceptionGroup
+
+ASYNCCONTEXTMANAGER = "library/contextlib.html#contextlib.asynccontextmanager"
+TESTS = "Lib/test/test_contextlib_async.py"
+CLOSED_AT_ONCE = ">=3.11.7,!=3.12.0"  # the releases that close a generator with one `yield` too many
+
+
+@clause("ACM-01", source=ASYNCCONTEXTMANAGER, expect=["enter", "body with given", "leave", "finally", "after"])
+async def before_and_after_the_yield(trace: Trace, library: Names) -> None:
+    """What stands before the one `yield` is the enter, its value is what `as` binds, what stands after it is the exit."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[str]:
+        await checkpoint()
+        trace("enter")
+        try:
+            yield "given"
+            await checkpoint()
+            trace("leave")
+        finally:
+            await checkpoint()
+            trace("finally")
+
+    async with manager() as value:
+        trace("body with", value)
+    trace("after")
+
+
+@clause(
+    "ACM-02", source=TESTS, expect=["enter", 'caught RuntimeError("generator didn\'t yield") </ StopAsyncIteration()']
+)
+async def generator_without_yield(trace: Trace, library: Names) -> None:
+    """A generator that ends before its `yield` is a RuntimeError at enter, raised `from None`; the body does not run."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        await checkpoint()
+        trace("enter")
+        if not trace.lines:
+            yield
+
+    try:
+        async with manager():
+            trace("body")
+    except RuntimeError as error:
+        trace("caught", chain(error))
+
+
+@clause(
+    "ACM-03",
+    source=TESTS,
+    expect=["body", 'caught RuntimeError("generator didn\'t stop")'],
+    leaves=["warnings"],  # where the generator is not closed, trio says so
+)
+async def second_yield_on_normal_exit(trace: Trace, library: Names) -> None:
+    """A generator that yields a second time after a body without error is a RuntimeError at exit."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[int]:
+        yield 1
+        await checkpoint()
+        yield 2
+
+    try:
+        async with manager():
+            trace("body")
+    except RuntimeError as error:
+        trace("caught", chain(error))
+
+
+@clause(
+    "ACM-04",
+    source="gh-110378",
+    versions=CLOSED_AT_ONCE,
+    expect=["GeneratorExit()", "closed", 'caught RuntimeError("generator didn\'t stop")', "finished: True"],
+)
+async def second_yield_closes_the_generator(trace: Trace, library: Names) -> None:
+    """A generator that yields a second time is closed at once: its `finally` has run when the RuntimeError is seen."""
+
+    async def generate() -> AsyncIterator[int]:
+        yield 1
+        try:
+            yield 2
+        except GeneratorExit as error:
+            trace(error)
+            raise
+        finally:
+            await checkpoint()
+            trace("closed")
+
+    generator = generate()
+    try:
+        async with library.asynccontextmanager(lambda: generator)():
+            pass
+    except RuntimeError as error:
+        trace("caught", chain(error))
+    trace("finished:", generator.ag_frame is None)
+
+
+@clause(
+    "ACM-05",
+    source=TESTS,
+    expect=["caught RuntimeError(\"generator didn't stop after athrow()\") <- ValueError('v')"],
+    leaves=["warnings"],  # where the generator is not closed, trio says so
+)
+async def second_yield_after_an_error(trace: Trace, library: Names) -> None:
+    """A generator that yields again after the body's error was thrown into it is a RuntimeError with that error as
+    context.
+    """
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[int]:
+        try:
+            yield 1
+        except ValueError:
+            await checkpoint()
+            yield 2
+
+    try:
+        async with manager():
+            raise ValueError("v")
+    except RuntimeError as error:
+        trace("caught", chain(error))
+
+
+@clause(
+    "ACM-06",
+    source=ASYNCCONTEXTMANAGER,
+    expect=["generator got ValueError('v')", "the raised object: True", "after"],
+)
+async def error_handled_in_the_generator(trace: Trace, library: Names) -> None:
+    """The body's error is raised at the `yield`; a generator that catches it and ends suppresses it."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            await checkpoint()
+            trace("generator got", chain(error))
+            trace("the raised object:", error is raised)
+
+    raised = ValueError("v")
+    async with manager():
+        raise raised
+    trace("after")
+
+
+@clause(
+    "ACM-07",
+    source=TESTS,
+    expect=[
+        "finally",
+        "caught ValueError('v') the raised object: True",
+        "finally",
+        "caught RuntimeError('r') the raised object: True",
+        "finally",
+        "caught KeyboardInterrupt() the raised object: True",
+    ],
+)
+async def error_passing_the_generator(trace: Trace, library: Names) -> None:
+    """A body's error that the generator lets pass propagates as the same object with nothing added to it."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await checkpoint()
+            trace("finally")
+
+    for raised in (ValueError("v"), RuntimeError("r"), KeyboardInterrupt()):
+        try:
+            async with manager():
+                raise raised
+        except BaseException as error:
+            trace("caught", chain(error), "the raised object:", error is raised)
+
+
+@clause(
+    "ACM-08",
+    source="gh-95882; gh-92118",
+    expect=[
+        "ValueError in frames_of_a_propagated_error, in body",
+        "RuntimeError in frames_of_a_propagated_error, in body",
+        "StopAsyncIteration in frames_of_a_propagated_error, in body",
+        "KeyboardInterrupt in frames_of_a_propagated_error, in body",
+    ],
+)
+async def frames_of_a_propagated_error(trace: Trace, library: Names) -> None:
+    """The traceback of a propagated error shows the caller and the body, but neither contextlib nor the generators."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await checkpoint()
+
+    async def body(error: BaseException) -> None:
+        raise error
+
+    for raised in (ValueError(), RuntimeError(), StopAsyncIteration(), KeyboardInterrupt()):
+        try:
+            async with manager(), manager(), manager(), manager():
+                await body(raised)
+        except BaseException as error:
+            names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+            trace(type(error), "in", ", in ".join(names))
+
+
+@clause(
+    "ACM-09",
+    source=TESTS,
+    expect=["caught OSError('o') <- ValueError('v')", "caught OSError('o') <= ValueError('v')"],
+)
+async def error_replaced_by_the_generator(trace: Trace, library: Names) -> None:
+    """Another error raised by the generator propagates with the body's error as its context, or as its cause if it says
+    so.
+    """
+
+    @library.asynccontextmanager
+    async def manager(explicitly: bool) -> AsyncIterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            await checkpoint()
+            if explicitly:
+                raise OSError("o") from error
+            raise OSError("o")  # noqa: B904 - the implicit context is the point
+
+    for explicitly in (False, True):
+        try:
+            async with manager(explicitly):
+                raise ValueError("v")
+        except OSError as error:
+            trace("caught", chain(error))
+
+
+@clause(
+    "ACM-10",
+    source=TESTS,
+    expect=["caught ValueError('v') <- ValueError('v')", "caught RuntimeError('r') <- RuntimeError('r')"],
+)
+async def equal_error_is_not_the_same(trace: Trace, library: Names) -> None:
+    """A new error of the same class with the same arguments is not taken for the body's: it propagates with the other
+    as context.
+    """
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        except Exception as error:
+            raise type(error)(*error.args)  # noqa: B904 - the implicit context is the point
+
+    for raised in (ValueError("v"), RuntimeError("r")):
+        try:
+            async with manager():
+                raise raised
+        except Exception as error:
+            trace("caught", chain(error))
+
+
+@clause(
+    "ACM-11",
+    source="bpo-29692; PEP 479",
+    expect=[
+        "StopAsyncIteration('s') the raised object: True",
+        "Late('s') the raised object: True",
+        "RuntimeError('coroutine raised StopIteration') <= StopIteration('s') the raised object: False",
+    ],
+)
+async def stop_raised_in_the_body(trace: Trace, library: Names) -> None:
+    """StopAsyncIteration from the body is not swallowed and leaves as itself; StopIteration leaves as the coroutine's
+    RuntimeError.
+    """
+
+    class Late(StopAsyncIteration):
+        pass
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        yield
+
+    async def use(error: Exception) -> None:
+        async with manager():
+            await checkpoint()
+            raise error
+
+    for raised in (StopAsyncIteration("s"), Late("s"), StopIteration("s")):
+        try:
+            await use(raised)
+        except Exception as error:
+            trace(chain(error), "the raised object:", error is raised)
+
+
+@clause(
+    "ACM-12",
+    source="bpo-29692",
+    level="informational",
+    expect=["caught StopAsyncIteration('s')"],
+)
+async def stop_wrapped_by_the_generator(trace: Trace, library: Names) -> None:
+    """A RuntimeError that the generator itself raises from the body's StopAsyncIteration is dropped, and the latter
+    propagates.
+    """
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        except StopAsyncIteration as error:
+            raise RuntimeError("on purpose") from error
+
+    try:
+        async with manager():
+            raise StopAsyncIteration("s")
+    except Exception as error:
+        trace("caught", chain(error))
+
+
+@clause(
+    "ACM-13",
+    source="PEP 479; PEP 525",
+    expect=[
+        "RuntimeError('async generator raised StopIteration') <= StopIteration('s')",
+        "RuntimeError('async generator raised StopIteration') <= StopIteration('s') <- ValueError('v')",
+        "RuntimeError('async generator raised StopAsyncIteration') <= StopAsyncIteration('s')",
+        "RuntimeError('async generator raised StopAsyncIteration') <= StopAsyncIteration('s') <- ValueError('v')",
+    ],
+)
+async def stop_raised_by_the_generator(trace: Trace, library: Names) -> None:
+    """StopIteration and StopAsyncIteration raised by the generator's own code are RuntimeErrors, never a normal end."""
+
+    @library.asynccontextmanager
+    async def manager(kind: type[Exception]) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await checkpoint()
+            raise kind("s")
+
+    for kind in (StopIteration, StopAsyncIteration):
+        for failing in (False, True):
+            try:
+                async with manager(kind):
+                    if failing:
+                        raise ValueError("v")
+            except Exception as error:
+                trace(chain(error))
+
+
+@clause(
+    "ACM-14",
+    source="PEP 525",
+    expect=[
+        "caught GeneratorExit() the raised object: True",
+        'caught RuntimeError("generator didn\'t stop after athrow()") <- GeneratorExit() the raised object: False',
+    ],
+    leaves=["warnings"],  # where the generator is not closed, trio says so
+)
+async def generator_exit_in_the_body(trace: Trace, library: Names) -> None:
+    """GeneratorExit from the body is passed on like any error; a generator that yields on it has yielded too often."""
+
+    @library.asynccontextmanager
+    async def manager(again: bool) -> AsyncIterator[None]:
+        try:
+            yield
+        except GeneratorExit:
+            if again:
+                yield
+            raise
+
+    for again in (False, True):
+        raised = GeneratorExit()
+        try:
+            async with manager(again):
+                raise raised
+        except BaseException as error:
+            trace("caught", chain(error), "the raised object:", error is raised)
+
+
+@clause("ACM-15", source=ASYNCCONTEXTMANAGER, expect=["enter", "caught KeyError('k') the raised object: True"])
+async def error_before_the_yield(trace: Trace, library: Names) -> None:
+    """An error before the `yield` propagates unchanged; neither the body nor what follows the `yield` runs."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        await checkpoint()
+        trace("enter")
+        if trace.lines:
+            raise raised
+        yield
+        trace("exit")
+
+    raised = KeyError("k")
+    try:
+        async with manager():
+            trace("body")
+    except KeyError as error:
+        trace("caught", chain(error), "the raised object:", error is raised)
+
+
+@clause("ACM-17", source=ASYNCCONTEXTMANAGER, expect=["TypeError at the call", "made", "enter 1", "body"])
+async def arguments_bound_at_the_call(trace: Trace, library: Names) -> None:
+    """Wrong arguments are a TypeError at the call; right ones are bound there, but no line of the generator runs before
+    enter.
+    """
+
+    @library.asynccontextmanager
+    async def manager(number: int) -> AsyncIterator[None]:
+        trace("enter", number)
+        yield
+
+    try:
+        manager()
+    except TypeError:
+        trace("TypeError at the call")
+    made = manager(1)
+    trace("made")
+    async with made:
+        trace("body")
+
+
+@clause(
+    "ACM-18",
+    source="reference/datamodel.html#coroutine-objects",
+    expect=["unused manager: 0 warnings", "enter not awaited: 1 warnings"],
+    level="should",
+)
+async def warnings_for_what_is_not_used(trace: Trace, library: Names) -> None:
+    """A manager that is made and dropped is nobody's mistake; an `__aenter__()` that nobody awaits is warned about."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        yield
+
+    def count(drop: Any) -> str:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            drop()
+            gc.collect()
+        return f"{sum('never awaited' in str(warning.message) for warning in caught)} warnings"
+
+    trace("unused manager:", count(lambda: [manager()].clear()))
+    trace("enter not awaited:", count(lambda: [manager().__aenter__()].clear()))
+
+
+@clause(
+    "ACM-19",
+    source=TESTS,
+    level="should",
+    expect=["generator got ValueError()", "result: False", "generator got ValueError()", "result: True"],
+)
+async def exit_called_with_a_class_only(trace: Trace, library: Names) -> None:
+    """`__aexit__(ValueError, None, None)` makes an instance, throws it in and still knows it from any other error."""
+
+    @library.asynccontextmanager
+    async def manager(suppress: bool) -> AsyncIterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            trace("generator got", chain(error))
+            if not suppress:
+                raise
+
+    for suppress in (False, True):
+        made = manager(suppress)
+        await made.__aenter__()
+        trace("result:", await made.__aexit__(ValueError, None, None))
+
+
+@clause(
+    "ACM-20",
+    source=f"{TESTS}; library/functools.html#functools.wraps",
+    expect=[
+        "name: manager",
+        "doc: Of the function.",
+        "signature: (number: int = 1) -> int",
+        "attribute: kept",
+        "__wrapped__ is the function: True",
+        "coroutine function: False",
+        "asynchronous generator function: False",
+        "doc of the manager: Of the function.",
+        "doc of a manager without one: that of its class True",
+        "the class has one: True",
+    ],
+)
+async def metadata_of_the_function(trace: Trace, library: Names) -> None:
+    """The decorated function keeps name, doc and signature, is itself neither coroutine nor generator function, and
+    managers show its doc.
+    """
+
+    async def manager(number: int = 1) -> int:  # type: ignore[misc]
+        """Of the function."""
+        yield number
+
+    async def silent() -> AsyncIterator[None]:
+        yield
+
+    manager.attribute = "kept"  # type: ignore[attr-defined]
+    decorated = library.asynccontextmanager(manager)
+    trace("name:", decorated.__name__)
+    trace("doc:", decorated.__doc__)
+    trace("signature:", str(inspect.signature(decorated)))
+    trace("attribute:", decorated.attribute)
+    trace("__wrapped__ is the function:", decorated.__wrapped__ is manager)
+    trace("coroutine function:", inspect.iscoroutinefunction(decorated))
+    trace("asynchronous generator function:", inspect.isasyncgenfunction(decorated))
+    trace("doc of the manager:", decorated().__doc__)
+    made = library.asynccontextmanager(silent)()
+    trace("doc of a manager without one: that of its class", made.__doc__ == type(made).__doc__)
+    trace("the class has one:", bool(type(made).__doc__))
+
+
+@clause("ACM-21", source=TESTS, expect=["given 0 1 2 3 4 (5, 6) {'kwds': 7}", "given 0 1 2 3 4 () {'kwds': 7}"])
+async def arguments_handed_on(trace: Trace, library: Names) -> None:
+    """Every argument reaches the generator function, also those whose names the implementation might use itself."""
+
+    @library.asynccontextmanager
+    async def manager(
+        first: int, /, self: int, func: int, args: int, typ: int, *rest: int, **others: int
+    ) -> AsyncIterator[str]:
+        yield f"{first} {self} {func} {args} {typ} {rest} {others}"
+
+    async with manager(0, 1, 2, 3, 4, 5, 6, kwds=7) as value:
+        trace("given", value)
+    async with manager(0, self=1, func=2, args=3, typ=4, kwds=7) as value:
+        trace("given", value)
+
+
+@clause(
+    "ACM-22",
+    source=ASYNCCONTEXTMANAGER,
+    level="should",
+    expect=[
+        "made",
+        "TypeError(\"'coroutine' object is not an async iterator\")",
+        "made",
+        "TypeError(\"'generator' object is not an async iterator\")",
+    ],
+)
+async def wrong_kind_of_function(trace: Trace, library: Names) -> None:
+    """A coroutine function or a plain generator function can be decorated and called; the TypeError comes with enter."""
+
+    async def coroutine() -> None:
+        """Never awaited by anybody but this scenario."""
+
+    def generator() -> Iterator[None]:
+        yield
+
+    for made in (coroutine(), generator()):
+        manager = library.asynccontextmanager(lambda made=made: made)()
+        trace("made")
+        try:
+            async with manager:
+                trace("body")
+        except TypeError as error:
+            trace(chain(error))
+        made.close()
+
+
+@clause(
+    "ACM-23",
+    source="library/contextlib.html#contextlib.contextmanager",
+    level="should",
+    expect=["made", "TypeError(\"'async_generator' object is not an iterator\")"],
+)
+async def sync_decorator_on_an_asynchronous_generator(trace: Trace, library: Names) -> None:
+    """`@contextmanager` on an asynchronous generator function is a TypeError at enter and not before."""
+
+    @library.contextmanager
+    async def manager() -> AsyncIterator[None]:
+        yield
+
+    made = manager()
+    trace("made")
+    try:
+        with made:
+            trace("body")
+    except TypeError as error:
+        trace(chain(error))
+
+
+@clause(
+    "ACM-24",
+    source="Lib/contextlib.py",
+    level="informational",
+    expect=["enter", 'RuntimeError("generator didn\'t stop")', "result: False"],
+    leaves=["warnings"],  # where the generator is not closed, trio says so
+)
+async def exit_without_enter(trace: Trace, library: Names) -> None:
+    """An exit that nobody entered for starts the generator and finds that it did not stop; with an error it returns
+    False.
+    """
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        trace("enter")
+        yield
+
+    try:
+        await manager().__aexit__(None, None, None)
+    except RuntimeError as error:
+        trace(chain(error))
+    error = ValueError("v")
+    trace("result:", await manager().__aexit__(ValueError, error, None))
+
+
+@clause(
+    "ACM-25",
+    source="Lib/contextlib.py; pypy#3996",
+    level="informational",
+    expect=["result: False", "result: False", 'RuntimeError("generator didn\'t stop after athrow()")'],
+)
+async def exit_called_again(trace: Trace, library: Names) -> None:
+    """A second exit finds an ended generator: without an error nothing happens, with one the generator seems not to
+    have stopped.
+    """
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        yield
+
+    made = manager()
+    await made.__aenter__()
+    trace("result:", await made.__aexit__(None, None, None))
+    trace("result:", await made.__aexit__(None, None, None))
+    try:
+        await made.__aexit__(ValueError, ValueError("v"), None)
+    except RuntimeError as error:
+        trace(chain(error))
+
+
+@clause(
+    "ACM-26",
+    source="PEP 525",
+    expect=["body, finished: False", "after normal exit, finished: True", "after an error, finished: True"],
+)
+async def generator_is_finished(trace: Trace, library: Names) -> None:
+    """After the statement the generator has ended, whether the body failed or not."""
+
+    async def generate() -> AsyncIterator[None]:
+        yield
+        await checkpoint()
+
+    generator = generate()
+    async with library.asynccontextmanager(lambda: generator)():
+        trace("body, finished:", generator.ag_frame is None)
+    trace("after normal exit, finished:", generator.ag_frame is None)
+    generator = generate()
+    try:
+        async with library.asynccontextmanager(lambda: generator)():
+            raise ValueError("v")
+    except ValueError:
+        trace("after an error, finished:", generator.ag_frame is None)
+
+
+@clause(
+    "ACM-27",
+    source="bpo-30773",
+    level="should",
+    expect=["leaving", "RuntimeError('anext(): asynchronous generator is already running')", "left: False"],
+)
+async def concurrent_exits(trace: Trace, library: Names) -> None:
+    """Of two tasks that exit one manager at once, the second gets a RuntimeError and the first is not disturbed."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        yield
+        trace("leaving")
+        leaving.set()
+        await go_on.wait()
+
+    async def leave() -> None:
+        trace("left:", await made.__aexit__(None, None, None))
+
+    leaving, go_on = anyio.Event(), anyio.Event()
+    made = manager()
+    await made.__aenter__()
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+        await leaving.wait()
+        try:
+            await made.__aexit__(None, None, None)
+        except RuntimeError as error:
+            trace(chain(error))
+        go_on.set()
+
+
+@clause("ACM-28", source="Lib/contextlib.py", level="should", expect=["enter in one", "exit in another"])
+async def tasks_may_change(trace: Trace, library: Names) -> None:
+    """A generator-based manager may be entered in one task and exited in another; only what it holds may object."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        await checkpoint()
+        trace("enter in", anyio.get_current_task().name or "")
+        yield
+        await checkpoint()
+        trace("exit in", anyio.get_current_task().name or "")
+
+    made = manager()
+    async with anyio.create_task_group() as group:
+        group.start_soon(made.__aenter__, name="one")
+    async with anyio.create_task_group() as group:
+        group.start_soon(made.__aexit__, None, None, None, name="another")
+
+
+@clause("ACM-29", source="gh-96348", level="should", expect=["suppressed", "warnings: []"])
+async def no_deprecated_calls(trace: Trace, library: Names) -> None:
+    """Throwing the body's error into the generator warns of nothing deprecated."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        except ValueError:
+            trace("suppressed")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        async with manager():
+            raise ValueError("v")
+    trace("warnings:", [str(warning.message) for warning in caught])
+
+
+@clause(
+    "ACM-30",
+    source="PEP 654",
+    expect=["handled ExceptionGroup[ValueError('v')]", "left ExceptionGroup[KeyError('k')]"],
+)
+async def exception_group_split(trace: Trace, library: Names) -> None:
+    """A generator may take a part of an exception group and raise the rest, which then propagates."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        except ExceptionGroup as group:
+            handled, rest = group.split(ValueError)
+            trace("handled", handled)
+            raise rest from None  # type: ignore[misc]
+
+    try:
+        async with manager():
+            raise ExceptionGroup("g", [ValueError("v"), KeyError("k")])
+    except ExceptionGroup as error:
+        trace("left", error)
+
+
+@clause(
+    "ACM-31",
+    source="PEP 3134",
+    expect=[
+        "generator got ValueError('v') <- KeyError('k')",
+        "caught OSError('o') <- ValueError('v') <- KeyError('k')",
+    ],
+)
+async def inside_an_except_block(trace: Trace, library: Names) -> None:
+    """Used while another error is being handled, that error ends the chain, as it would without the manager."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            await checkpoint()
+            trace("generator got", chain(error))
+            raise OSError("o")  # noqa: B904 - the implicit context is the point
+
+    try:
+        try:
+            raise KeyError("k")
+        except KeyError:
+            async with manager():
+                raise ValueError("v")  # noqa: B904 - the implicit context is the point
+    except OSError as error:
+        trace("caught", chain(error))
+
+
+@clause("ACM-32", source="gh-99856", level="should", expect=["caught Frozen('f')"])
+async def frozen_error(trace: Trace, library: Names) -> None:
+    """An error that forbids assignment to its attributes propagates through the generator like any other."""
+
+    @dataclass(frozen=True)
+    class Frozen(Exception):
+        text: str
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        yield
+
+    try:
+        async with manager():
+            raise Frozen("f")
+    except Exception as error:
+        trace("caught", error)
+
+
+@clause("ACM-33", source="anyio cancellation.html", expect=["generator swallows Cancelled", "after", "cancelled again"])
+async def swallowed_cancellation(trace: Trace, library: Names) -> None:
+    """A generator that swallows a cancellation suppresses it like any error; a scope that is still cancelled strikes
+    again.
+    """
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            trace("generator swallows", error)
+
+    with anyio.CancelScope() as scope:
+        async with manager():
+            scope.cancel()
+            await checkpoint()
+        trace("after")
+        try:
+            await checkpoint()
+        finally:
+            trace("cancelled again")
+        trace("not cancelled")
+
+
+@clause(
+    "ACM-34",
+    source="anyio#463",
+    level="informational",
+    expect=["scope ends", 'caught RuntimeError("generator didn\'t yield") </ StopAsyncIteration()'],
+)
+async def scope_cancelled_before_the_yield(trace: Trace, library: Names) -> None:
+    """A cancel scope around the `yield` that ends before it turns a cancellation into "generator didn't yield"."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await checkpoint()
+            yield
+        trace("scope ends")
+
+    try:
+        async with manager():
+            trace("body")
+    except RuntimeError as error:
+        trace("caught", chain(error))
+
+
+@clause(
+    "ACM-60",
+    source=TESTS,
+    level="should",
+    expect=["made, kept: True True", "body, kept: False False"],
+)
+async def arguments_let_go_at_enter(trace: Trace, library: Names) -> None:
+    """A manager keeps its arguments no longer than until enter, so that a body does not keep alive what the generator
+    let go.
+    """
+
+    class Argument:
+        pass
+
+    @library.asynccontextmanager
+    async def manager(first: object, second: object) -> AsyncIterator[None]:
+        del first, second
+        yield
+
+    first, second = Argument(), Argument()
+    references = weakref.ref(first), weakref.ref(second)
+    made = manager(first, second=second)
+    del first, second
+    trace("made, kept:", *(reference() is not None for reference in references))
+    async with made:
+        gc.collect()
+        trace("body, kept:", *(reference() is not None for reference in references))
+
+
+@clause("ACM-61", source=TESTS, level="should", expect=["normal: False", "propagated: False", "suppressed: True"])
+async def result_of_the_exit(trace: Trace, library: Names) -> None:
+    """`__aexit__` called by hand returns True if the generator suppressed the error, and otherwise False."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        except ValueError:
+            await checkpoint()
+
+    for name, error in (("normal", None), ("propagated", KeyError("k")), ("suppressed", ValueError("v"))):
+        made = manager()
+        await made.__aenter__()
+        trace(f"{name}:", await made.__aexit__(type(error) if error else None, error, None))
+
+
+@clause(
+    "ACM-62",
+    source="Lib/contextlib.py",
+    level="should",
+    expect=["caught StopAsyncIteration('s') the raised object: True", "suppressed"],
+)
+async def handwritten_generator(trace: Trace, library: Names) -> None:
+    """With a handwritten generator, which passes StopAsyncIteration on as it is, the body's own still propagates."""
+
+    class Generator(AsyncGenerator[None, None]):
+        def __init__(self, *ends_with: Exception) -> None:
+            self.ends_with = ends_with
+
+        async def asend(self, value: None) -> None:
+            await checkpoint()
+
+        async def athrow(self, error: Any, *rest: Any) -> None:
+            await checkpoint()
+            raise (*self.ends_with, rest[0] if rest else error)[0]
+
+    raised = StopAsyncIteration("s")
+    try:
+        async with library.asynccontextmanager(Generator)():
+            raise raised
+    except StopAsyncIteration as error:
+        trace("caught", chain(error), "the raised object:", error is raised)
+    async with library.asynccontextmanager(Generator)(StopAsyncIteration("another")):
+        raise raised
+    trace("suppressed")
+
+
+@clause(
+    "ACM-63",
+    source="bpo-29692",
+    expect=[
+        "caught RuntimeError('r') <= ValueError('v')",
+        "caught RuntimeError('r') <= KeyError('k') [<- StopAsyncIteration('s')]",
+        "caught RuntimeError('r') <- StopAsyncIteration('s')",
+    ],
+)
+async def runtime_error_of_the_generator(trace: Trace, library: Names) -> None:
+    """A RuntimeError that the generator raises is dropped for nothing but a StopIteration that it has as its cause."""
+
+    @library.asynccontextmanager
+    async def manager(cause: Exception | None) -> AsyncIterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if cause is None:
+                raise RuntimeError("r")  # noqa: B904 - the implicit context is the point
+            raise RuntimeError("r") from (error if error.args == cause.args else cause)
+
+    for raised, cause in (
+        (ValueError("v"), ValueError("v")),
+        (StopAsyncIteration("s"), KeyError("k")),
+        (StopAsyncIteration("s"), None),
+    ):
+        try:
+            async with manager(cause):
+                raise raised
+        except Exception as error:
+            trace("caught", chain(error))
+
+
+@clause(
+    "ACM-64",
+    source="gh-110378",
+    versions=CLOSED_AT_ONCE,
+    expect=[
+        "GeneratorExit() <- ValueError('v')",
+        "closed",
+        "caught RuntimeError(\"generator didn't stop after athrow()\") <- ValueError('v')",
+        "finished: True",
+    ],
+)
+async def second_yield_after_an_error_closes(trace: Trace, library: Names) -> None:
+    """A generator that yields again after an error is closed before the RuntimeError is seen."""
+
+    async def generate() -> AsyncIterator[int]:
+        try:
+            yield 1
+        except ValueError:
+            try:
+                yield 2
+            except GeneratorExit as error:
+                trace(chain(error))
+                raise
+            finally:
+                await checkpoint()
+                trace("closed")
+
+    generator = generate()
+    try:
+        async with library.asynccontextmanager(lambda: generator)():
+            raise ValueError("v")
+    except RuntimeError as error:
+        trace("caught", chain(error))
+    trace("finished:", generator.ag_frame is None)
+
+
+@clause(
+    "ACM-65",
+    source="gh-110378",
+    versions=CLOSED_AT_ONCE,
+    level="should",
+    expect=["caught OSError('o')", "caught OSError('o')"],
+)
+async def close_that_fails(trace: Trace, library: Names) -> None:
+    """If closing a generator that yielded too often fails, that error propagates in place of the RuntimeError."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        except ValueError:
+            pass
+        try:
+            yield
+        finally:
+            raise OSError("o")
+
+    for failing in (False, True):
+        try:
+            async with manager():
+                if failing:
+                    raise ValueError("v")
+        except OSError as error:
+            trace("caught", error)
+
+
+@clause(
+    "ACM-66",
+    source=ASYNCCONTEXTMANAGER,
+    expect=["enter 1", "enter 2", "the same: False", "exit 2", "exit 1"],
+)
+async def each_call_makes_a_manager(trace: Trace, library: Names) -> None:
+    """Each call of the decorated function gives another manager, and two of them may be open at once."""
+
+    @library.asynccontextmanager
+    async def manager(number: int) -> AsyncIterator[None]:
+        trace("enter", number)
+        yield
+        await checkpoint()
+        trace("exit", number)
+
+    first, second = manager(1), manager(2)
+    async with first, second:
+        trace("the same:", first is second)
+
+
+@clause(
+    "ACM-67",
+    source=TESTS,
+    level="should",
+    expect=["method of instance 1", "class method of Owner 2", "static method 3"],
+)
+async def methods_as_managers(trace: Trace, library: Names) -> None:
+    """The decorator works on methods: they get their instance or class, under `classmethod` and `staticmethod` too."""
+
+    class Owner:
+        name = "instance"
+
+        @library.asynccontextmanager
+        async def method(self, number: int) -> AsyncIterator[None]:
+            trace("method of", self.name, number)
+            yield
+
+        @classmethod
+        @library.asynccontextmanager
+        async def class_method(cls, number: int) -> AsyncIterator[None]:
+            trace("class method of", cls, number)
+            yield
+
+        @staticmethod
+        @library.asynccontextmanager
+        async def static_method(number: int) -> AsyncIterator[None]:
+            trace("static method", number)
+            yield
+
+    async with Owner().method(1), Owner.class_method(2), Owner.static_method(3):
+        pass
+
+
+@clause(
+    "ACM-68",
+    source="PEP 479",
+    expect=["RuntimeError('async generator raised StopAsyncIteration') <= StopAsyncIteration('s')"],
+)
+async def stop_raised_before_the_yield(trace: Trace, library: Names) -> None:
+    """StopAsyncIteration raised before the `yield` is not mistaken for a generator that ended without yielding."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        if not trace.lines:
+            raise StopAsyncIteration("s")
+        yield
+
+    try:
+        async with manager():
+            trace("body")
+    except RuntimeError as error:
+        trace(chain(error))
+
+
+@clause(
+    "ACM-69",
+    source=ASYNCCONTEXTMANAGER,
+    expect=[
+        "outer enter",
+        "inner enter",
+        "inner exit with ValueError('v')",
+        "outer exit with KeyError('k') <- ValueError('v')",
+        "after",
+    ],
+)
+async def nested_generators(trace: Trace, library: Names) -> None:
+    """What an inner generator raises instead of the body's error is what an outer one gets, and may suppress."""
+
+    @library.asynccontextmanager
+    async def manager(name: str, *replacement: Exception) -> AsyncIterator[None]:
+        await checkpoint()
+        trace(name, "enter")
+        try:
+            yield
+        except Exception as error:
+            await checkpoint()
+            trace(name, "exit with", chain(error))
+            for new in replacement:
+                raise new  # noqa: B904 - the implicit context is the point
+
+    async with manager("outer"):
+        async with manager("inner", KeyError("k")):
+            raise ValueError("v")
+    trace("after")
