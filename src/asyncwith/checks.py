@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from asyncwith.clauses import Clause
-from asyncwith.leaks import LeakWatch
+from asyncwith.leaks import Leak, LeakWatch, beyond
 from asyncwith.libraries import Library, MissingName, Names
 from asyncwith.loops import Loop
 from asyncwith.trace import Trace, chain
 from asyncwith.verdicts import Outcome, Verdict, judge
 
-__all__ = ["Performed", "perform"]
+__all__ = ["Performed", "habit_of", "perform"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,33 @@ class Performed:
     dirty: bool
 
 
-def perform(clause: Clause, loop: Loop | None, library: Library, tell: Callable[[str], object] | None = None) -> Performed:
-    """Run the scenario of `clause` and judge it; `tell` hears each line of its trace.
+def habit_of(loop: Loop) -> list[Leak]:
+    """Return what `loop` leaves behind after running nothing at all.
+
+    It is run once before that, so that what a loop sets up for the whole process is not taken for a habit.
+    Whatever the loop raises passes through; `RuntimeError` if it loses the result.
+    """
+
+    async def nothing() -> str:
+        return "ran"
+
+    for _ in range(2):
+        with LeakWatch() as watch:
+            if loop.run(nothing) != "ran":
+                msg = "the loop did not give back the result of its main coroutine"
+                raise RuntimeError(msg)
+    return watch.leaks
+
+
+def perform(
+    clause: Clause,
+    loop: Loop | None,
+    library: Library,
+    *,
+    tell: Callable[[str], object] | None = None,
+    habit: Sequence[Leak] = (),
+) -> Performed:
+    """Run the scenario of `clause` and judge it; `tell` hears each line of its trace, `habit` is the loop's (see `habit_of`).
 
     What is compared was written by the scenario, but the comparison is made here, outside the loop: a loop that loses or
     swallows exceptions cannot lose a failed comparison.
@@ -45,10 +70,12 @@ def perform(clause: Clause, loop: Loop | None, library: Library, tell: Callable[
                 details = "".join(traceback.format_exception(error))
             del error
     seconds = time.perf_counter() - started
+    leaks = beyond(watch.leaks, habit)
+    dirty = any(leak.spoils for leak in leaks)
     if names.missing is not None:
-        return Performed(Verdict(Outcome.NOT_RUN, f"{library.id} has no {names.missing}"), watch.dirty)
-    leaks = [leak.what for leak in watch.leaks if leak.kind not in clause.leaves]
-    return Performed(judge(clause.expected(loop), trace.lines, leaks=leaks, details=details, seconds=seconds), watch.dirty)
+        return Performed(Verdict(Outcome.NOT_RUN, f"{library.id} has no {names.missing}"), dirty)
+    blamed = [leak.what for leak in leaks if leak.kind not in clause.leaves]
+    return Performed(judge(clause.expected(loop), trace.lines, leaks=blamed, details=details, seconds=seconds), dirty)
 
 
 def _run(clause: Clause, loop: Loop | None, trace: Trace, names: Names, watch: LeakWatch) -> None:

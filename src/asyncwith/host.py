@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from asyncwith.checks import perform
+from asyncwith.checks import habit_of, perform
 from asyncwith.clauses import Clause, load_chapters
 from asyncwith.errors import AsyncwithError
+from asyncwith.leaks import Leak
 from asyncwith.libraries import find_library
 from asyncwith.loops import Loop, find_loop
 from asyncwith.trace import describe
@@ -29,6 +30,7 @@ from asyncwith.verdicts import Outcome, Verdict
 __all__ = ["main"]
 
 NO_LOOP = "python"  # the word for checks that run outside any loop
+CHECKS_WITH_HABIT = 100  # a loop that leaves descriptors behind gets a new process before it has used them up
 
 
 def _take_over_streams() -> tuple[IO[str], IO[str]]:
@@ -52,26 +54,17 @@ def _limit(seconds: float) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-async def _nothing() -> str:
-    return "ran"
-
-
-def _start(loop: Loop | None) -> None:
-    """Run the loop once, so that what it sets up for the whole process is not taken for a leak of the first check."""
-    if loop is not None and loop.run(_nothing) != "ran":
-        msg = "the loop did not give back the result of its main coroutine"
-        raise RuntimeError(msg)
-
-
 def _answer(
-    ask: dict[str, Any], clauses: dict[str, Clause], loop: Loop | None, tell: Callable[[str], object]
+    clause: Clause, library: str, loop: Loop | None, habit: list[Leak], tell: Callable[[str], object]
 ) -> dict[str, Any]:
     try:
-        performed = perform(clauses[ask["clause"]], loop, find_library(ask["library"]), tell)
+        performed = perform(clause, loop, find_library(library), tell=tell, habit=habit)
     except AsyncwithError as error:  # the library cannot be imported
         return {"verdict": Verdict(Outcome.NOT_RUN, str(error)).to_json(), "dirty": False}
     except Exception as error:  # noqa: BLE001 - importing a stranger's library may raise anything
-        verdict = Verdict(Outcome.FAILED, f"the library cannot be imported: {describe(error)}", details=traceback.format_exc())
+        verdict = Verdict(
+            Outcome.FAILED, f"the library cannot be imported: {describe(error)}", details=traceback.format_exc()
+        )
         return {"verdict": verdict.to_json(), "dirty": True}
     return {"verdict": performed.verdict.to_json(), "dirty": performed.dirty}
 
@@ -90,7 +83,7 @@ def main() -> None:
     try:
         loop = None if spec == NO_LOOP else find_loop(spec)
         with _limit(limit):
-            _start(loop)
+            habit = habit_of(loop) if loop else []
     except AsyncwithError as error:
         say({"unknown": str(error)})
         return
@@ -100,10 +93,11 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # the collection after each check looks at that check's objects only
     say({"ready": loop.version() if loop else ""})
-    for line in asks:
+    for turn, line in enumerate(asks, 1):
         ask = json.loads(line)
         with _limit(ask["limit"]):
-            answer = _answer(ask, clauses, loop, lambda line: say({"line": line}))
+            answer = _answer(clauses[ask["clause"]], ask["library"], loop, habit, lambda line: say({"line": line}))
+        answer["dirty"] |= bool(habit) and turn >= CHECKS_WITH_HABIT
         say(answer)
         if answer["dirty"]:
             return

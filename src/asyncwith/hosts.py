@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from typing import Any
 from asyncwith.host import NO_LOOP
 from asyncwith.verdicts import Outcome, Verdict
 
-__all__ = ["NO_LOOP", "Check", "HostLost", "Hosts", "loop_status"]
+__all__ = ["NO_LOOP", "Check", "Hosts", "LoopStatus", "loop_status"]
 
 START_LIMIT = 30.0  # seconds to import everything and to run the loop once; a second is usual
 GRACE = 1.0  # what the watchdog inside gets before the one outside kills
@@ -63,12 +64,13 @@ class UnknownTarget(Exception):
 class Host:
     """One child process for one loop, from this side of the pipe."""
 
-    def __init__(self, room: Path, loop: str) -> None:
-        self.loop = loop
+    def __init__(self, room: Path, spec: str, loop: str | None = None) -> None:
+        """Start `spec`; `loop` is the word by which people call it, if that is another."""
+        self.loop = loop or spec
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         safe_path = ["-P"] if sys.version_info >= (3, 11) else []  # nothing in the user's folder may shadow our imports
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, *safe_path, "-m", "asyncwith.host", str(room), loop, str(START_LIMIT)],
+            [sys.executable, *safe_path, "-m", "asyncwith.host", str(room), spec, str(START_LIMIT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
@@ -76,7 +78,7 @@ class Host:
             start_new_session=True,
         )
         self._heard: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._hear, daemon=True, name=f"hear {loop}").start()
+        threading.Thread(target=self._hear, daemon=True, name=f"hear {spec}").start()
         try:
             self.version = self._wait_until_ready()
         except BaseException:
@@ -91,10 +93,10 @@ class Host:
             raise HostLost(Outcome.FAILED, message["broken"], message["details"])
         return str(message["ready"])
 
-    def perform(self, check: Check, limit: float) -> tuple[Verdict, bool]:
-        """Return the verdict of `check` and whether this process is spent; `HostLost` if it did not survive."""
+    def perform(self, clause: str, library: str, limit: float) -> tuple[Verdict, bool]:
+        """Return the verdict on `clause` and whether this process is spent; `HostLost` if it did not survive."""
         assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
-        ask = {"clause": check.clause, "library": check.library, "limit": limit}
+        ask = {"clause": clause, "library": library, "limit": limit}
         with suppress(BrokenPipeError):  # it died in between: the answer will tell
             self._process.stdin.write(json.dumps(ask) + "\n")
             self._process.stdin.flush()
@@ -117,7 +119,9 @@ class Host:
                 line = self._heard.get(timeout=max(0.0, started + limit + GRACE - time.monotonic()))
                 message = json.loads(line) if line else None
             except queue.Empty:
-                raise self._lost(Outcome.TIMED_OUT, f"no end after {limit:g} s, and deaf to its watchdog", trace) from None
+                raise self._lost(
+                    Outcome.TIMED_OUT, f"no end after {limit:g} s, and deaf to its watchdog", trace
+                ) from None
             except ValueError:
                 message = None
             if message is None:
@@ -163,8 +167,10 @@ class Host:
 class Hosts:
     """Performs checks, `jobs` at a time, each in a process that serves only its loop; `with Hosts(…) as hosts`."""
 
-    def __init__(self, room: Path, *, jobs: int, limit: float) -> None:
+    def __init__(self, room: Path, specs: Mapping[str, str], *, jobs: int, limit: float) -> None:
+        """`specs` tells how to find each loop and library that is not found by its id: `{"mine": "mine=module:factory"}`."""
         self._room = room
+        self._specs = specs
         self._limit = limit
         self._executor = ThreadPoolExecutor(jobs, thread_name_prefix="checks")
         self._local = threading.local()
@@ -202,7 +208,11 @@ class Hosts:
         again = self._once(check)
         if again.outcome is not Outcome.PASSED:
             return verdict
-        return replace(verdict, outcome=Outcome.FLAKY, reason=f"passed when run again; at first {verdict.outcome.value}: {verdict.reason}")
+        return replace(
+            verdict,
+            outcome=Outcome.FLAKY,
+            reason=f"passed when run again; at first {verdict.outcome.value}: {verdict.reason}",
+        )
 
     def _once(self, check: Check) -> Verdict:
         hurried = self._hangs[check.loop] >= HANGS_BEFORE_HURRY
@@ -217,12 +227,14 @@ class Hosts:
             return Verdict(Outcome.NOT_RUN, self._why[check.loop])
         started = time.monotonic()
         try:
-            verdict, spent = host.perform(check, limit)
+            verdict, spent = host.perform(check.clause, self._specs.get(check.library, check.library), limit)
         except HostLost as lost:
             self._drop(host)
             if lost.outcome is Outcome.TIMED_OUT:
                 self._hangs[check.loop] += 1
-            reason = lost.reason + (f" (hurried: {check.loop} had hung in {HANGS_BEFORE_HURRY} checks before)" if hurried else "")
+            reason = lost.reason + (
+                f" (hurried: {check.loop} had hung in {HANGS_BEFORE_HURRY} checks before)" if hurried else ""
+            )
             return Verdict(lost.outcome, reason, (), lost.trace, None, lost.details, time.monotonic() - started)
         if spent:
             self._drop(host)
@@ -237,7 +249,7 @@ class Hosts:
             self._drop(host)
         if self._failed_starts[loop] >= STARTS_TRIED:
             return None
-        host = Host(self._room, loop)
+        host = Host(self._room, self._specs.get(loop, loop), loop)
         with self._lock:
             self._open.add(host)
             self._failed_starts[loop] = 0
@@ -268,10 +280,10 @@ class LoopStatus:
     known: bool = True
 
 
-def loop_status(room: Path, loop: str) -> LoopStatus:
-    """Start `loop` once in a process of its own and tell what came of it."""
+def loop_status(room: Path, spec: str) -> LoopStatus:
+    """Start the loop that `spec` names once in a process of its own and tell what came of it."""
     try:
-        host = Host(room, loop)
+        host = Host(room, spec)
     except UnknownTarget as unknown:
         return LoopStatus(problem=str(unknown), known=False)
     except HostLost as lost:

@@ -1,6 +1,7 @@
 """What a scenario left behind: tasks, descriptors, threads, warnings, reports to the loop's exception handler.
 
-Each finding is one line under one of the kinds that a clause may name in `leaves=`.
+Each finding is one line under one of the kinds that a clause may name in `leaves=`. What a loop leaves behind even when
+nothing is asked of it is its habit: it fails the one clause about that, and is not held against every other scenario.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ import asyncio
 import gc
 import logging
 import os
+import re
 import signal
 import sys
 import threading
 import warnings
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -22,7 +26,7 @@ from asyncwith.trace import describe
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-__all__ = ["Leak", "LeakWatch"]
+__all__ = ["Leak", "LeakWatch", "beyond"]
 
 DESCRIPTORS = next((folder for folder in ("/proc/self/fd", "/dev/fd") if os.path.isdir(folder)), None)  # noqa: PTH112 - read between every two checks
 # Threads that a loop keeps for later on purpose; trio's wait ten seconds for the next job.
@@ -37,16 +41,33 @@ class Leak:
     kind: str
     what: str
 
+    @property
+    def spoils(self) -> bool:
+        """Whether the process is no longer as it was, so that the next check had better run in another one."""
+        return self.kind in ("descriptors", "threads", "process")
+
+
+def beyond(leaks: Iterable[Leak], habit: Iterable[Leak]) -> list[Leak]:
+    """Return those of `leaks` that are not of the `habit`; numbers in them do not count as a difference."""
+    forgiven = Counter(map(_shape, habit))
+    rest = []
+    for leak in leaks:
+        if forgiven[_shape(leak)]:
+            forgiven[_shape(leak)] -= 1
+        else:
+            rest.append(leak)
+    return rest
+
+
+def _shape(leak: Leak) -> str:
+    return re.sub(r"\d+", "#", leak.what)
+
 
 @dataclass
 class LeakWatch:
-    """Watch one scenario: `with LeakWatch() as watch: …`, then read `watch.leaks`.
-
-    `dirty` tells that the process is no longer as it was, so that the next check had better run in another one.
-    """
+    """Watch one scenario: `with LeakWatch() as watch: …`, then read `watch.leaks`."""
 
     leaks: list[Leak] = field(default_factory=list)
-    dirty: bool = False
 
     def __enter__(self) -> LeakWatch:
         self._descriptors = _descriptors()
@@ -71,7 +92,7 @@ class LeakWatch:
         for warning in self._warned or ():
             if issubclass(warning.category, LEAKY_WARNINGS):
                 text = str(warning.message).partition("\n")[0]
-                self.leaks.append(Leak("warnings", f"{warning.category.__name__}: {text}"))
+                self._note("warnings", f"{warning.category.__name__}: {text}")
         self._look_at_process()
 
     def tasks(self) -> None:
@@ -80,29 +101,29 @@ class LeakWatch:
         for task in asyncio.all_tasks():
             if task is not mine and not task.done():
                 code = getattr(task.get_coro(), "cr_code", None)
-                self.leaks.append(Leak("tasks", f"the task of {getattr(code, 'co_qualname', getattr(code, 'co_name', '?'))} is still pending"))
+                name = getattr(code, "co_qualname", getattr(code, "co_name", "?"))
+                self._note("tasks", f"the task of {name} is still pending")
 
     def _note_unraisable(self, args: UnraisableHookArgs, /) -> None:
-        self.leaks.append(Leak("warnings", f"{args.err_msg or 'Exception ignored'}: {describe(args.exc_value)}"))
+        self._note("warnings", f"{args.err_msg or 'Exception ignored'}: {describe(args.exc_value)}")
 
     def _look_at_process(self) -> None:
         for descriptor in _descriptors() - self._descriptors:
-            self._spoil("descriptors", f"the descriptor {descriptor} is still open")
+            self._note("descriptors", f"the descriptor {descriptor} is still open")
         for thread in set(threading.enumerate()) - self._threads:
             if not thread.name.startswith(KEPT_THREADS):
-                self._spoil("threads", f"the thread {thread.name} still runs")
+                self._note("threads", f"the thread {thread.name} still runs")
         if asyncio._get_running_loop() is not None:  # noqa: SLF001 - no public way to ask outside a coroutine
             asyncio._set_running_loop(None)  # noqa: SLF001 - or else not even this process could end well
-            self._spoil("process", "a loop is still set as running after it was closed")
+            self._note("process", "a loop is still set as running after it was closed")
         if any(sys.get_asyncgen_hooks()):
             sys.set_asyncgen_hooks(None, None)
-            self._spoil("process", "the asynchronous generator hooks are still installed")
+            self._note("process", "the asynchronous generator hooks are still installed")
         if signal.getsignal(signal.SIGINT) != self._sigint:
             signal.signal(signal.SIGINT, self._sigint)
-            self._spoil("process", "the handler of SIGINT was not put back")
+            self._note("process", "the handler of SIGINT was not put back")
 
-    def _spoil(self, kind: str, what: str) -> None:
-        self.dirty = True
+    def _note(self, kind: str, what: str) -> None:
         self.leaks.append(Leak(kind, what))
 
 

@@ -1,0 +1,109 @@
+"""Known deviations, written down with the reason and the link: `departures/<loop-or-library>.toml`, and a user's own file."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from asyncwith.errors import InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["Departure", "check_ids", "departing", "read_departures", "read_room"]
+
+EVERYWHERE = ("python", "anyio")  # what every loop and library stands on
+
+
+@dataclass(frozen=True)
+class Departure:
+    """One clause that one loop or library (`on`) is known to break, on the Pythons of `versions`, `since` which release of its own."""
+
+    clause: str
+    on: str
+    why: str
+    link: str = ""
+    versions: str = ">=3.10"
+    since: str = ""
+    loops: tuple[str, ...] = ()  # only on these, where `on` is no loop
+    place: str = ""  # file and number of the entry, for messages
+
+    def concerns(self, clause: str, loop: str, library: str) -> bool:
+        """Tell whether a check of `clause` on `loop` with `library` is expected to depart on the running Python."""
+        if clause != self.clause or not SpecifierSet(self.versions).contains(
+            platform.python_version(), prereleases=True
+        ):
+            return False
+        if self.loops and loop not in self.loops and loop.partition("+")[0] not in self.loops:
+            return False
+        return self.on in (loop, loop.partition("+")[0], library, *EVERYWHERE)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the departure as plain data."""
+        return {key: value for key, value in asdict(self).items() if key != "place"}
+
+
+def departing(departures: Iterable[Departure], clause: str, loop: str, library: str) -> Departure | None:
+    """Return the departure that concerns a check, or None."""
+    return next((each for each in departures if each.concerns(clause, loop, library)), None)
+
+
+def read_room(folder: Path) -> list[Departure]:
+    """Return all departures of the conformance room; each file is named after what departs."""
+    return [each for path in sorted(folder.glob("*.toml")) for each in read_departures(path, on=path.stem)]
+
+
+def read_departures(path: Path, *, on: str | None = None) -> list[Departure]:
+    """Return the departures in one file; entries say `on` themselves where the file's name does not (`on` is None).
+
+    Raises `InputError` if the file cannot be read, or an entry misses a key or has one too many.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: cannot be read: {error}"
+        raise InputError(msg) from None
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{path}: is not TOML: {error}"
+        raise InputError(msg) from None
+    entries = document.pop("departure", [])
+    if document or not isinstance(entries, list):
+        msg = f"{path}: expected only tables [[departure]], saw {', '.join(document) or 'something else'}"
+        raise InputError(msg)
+    return [_entry(f"{path}: departure {number}", entry, on) for number, entry in enumerate(entries, 1)]
+
+
+def _entry(place: str, entry: object, on: str | None) -> Departure:
+    if not isinstance(entry, dict):
+        msg = f"{place}: is not a table"
+        raise InputError(msg)
+    loops = entry.get("loops", [])
+    texts = {key: value for key, value in entry.items() if key != "loops"}
+    if not all(isinstance(value, str) for value in texts.values()) or not isinstance(loops, list):
+        msg = f"{place}: every value is a string, and loops a list of strings"
+        raise InputError(msg)
+    if on is not None:
+        texts.setdefault("on", on)
+    try:
+        found = Departure(**texts, loops=tuple(map(str, loops)), place=place)
+        SpecifierSet(found.versions)
+    except (TypeError, InvalidSpecifier) as error:
+        msg = f"{place}: {str(error).replace('Departure.__init__()', 'it')}"
+        raise InputError(msg, "keys are clause, on, versions, why, link, since, loops") from None
+    return found
+
+
+def check_ids(departures: Iterable[Departure], clauses: Collection[str]) -> None:
+    """Raise `InputError` for the first departure that names none of `clauses`."""
+    for each in departures:
+        if each.clause not in clauses:
+            msg = f"{each.place}: there is no clause {each.clause}"
+            raise InputError(msg, "asyncwith clauses lists them")

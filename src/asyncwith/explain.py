@@ -1,0 +1,54 @@
+"""A verdict in words that can be pasted into an issue: the promise, what was expected, what was seen, and how to see it again."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from asyncwith.clauses import Clause, links
+from asyncwith.outcomes import Judged
+
+__all__ = ["again", "explain"]
+
+WIDEST = 60  # columns for the expected side; longer lines push the other side away
+
+
+def again(judged: Judged, loop_spec: str, library_spec: str) -> str:
+    """Return the command that performs exactly this check again."""
+    check = judged.check
+    words = ["asyncwith conform", f"-k {check.clause}"]
+    if check.loop != "python":
+        words.append(f"--loop {loop_spec}")
+    if check.library != "contextlib":
+        words.append(f"--library {library_spec}")
+    return " ".join(words)
+
+
+def explain(clause: Clause, judged: Judged, command: str) -> str:
+    """Return the whole story of one check that did not pass."""
+    verdict, check = judged.verdict, judged.check
+    where = "outside any loop" if check.loop == "python" else f"on {check.loop}"
+    library = "" if check.library == "contextlib" else f" with {check.library}"
+    lines = [f"{check.clause} {where}{library}: {verdict.outcome.value}", f"  {clause.claim}", ""]
+    if judged.stale:
+        lines.append("  departs no longer: take it out of the departures")
+    if verdict.reason:
+        lines.append(f"  {verdict.reason}")
+    if verdict.outcome.is_failure and (verdict.expected or verdict.trace):
+        lines += ["", *_side_by_side(verdict.expected, verdict.trace, verdict.difference)]
+    if verdict.details:
+        lines += ["", *(f"  | {line}" for line in verdict.details.rstrip().splitlines())]
+    lines += [
+        "",
+        f"  {clause.level}, promised by {', '.join(address for _, address in links(clause.source))}",
+        f"  again: {command}",
+    ]
+    return "\n".join(lines)
+
+
+def _side_by_side(expected: tuple[str, ...], trace: tuple[str, ...], difference: int | None) -> list[str]:
+    width = min(WIDEST, max(map(len, (*expected, "expected"))))
+    rows = [f"    {'expected'.ljust(width)}   seen"]
+    for number, (wanted, seen) in enumerate(zip_longest(expected, trace, fillvalue="")):
+        mark = ">" if number == difference else " "
+        rows.append(f"  {mark} {wanted.ljust(width)}   {seen}")
+    return rows
