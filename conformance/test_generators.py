@@ -25,7 +25,7 @@ CLOSED_AT_ONCE = ">=3.11.7,!=3.12.0"  # the releases that close a generator with
 
 @clause("ACM-01", source=ASYNCCONTEXTMANAGER, expect=["enter", "body with given", "leave", "finally", "after"])
 async def before_and_after_the_yield(trace: Trace, library: Names) -> None:
-    """What stands before the one `yield` is the enter, its value is what `as` binds, what stands after it is the exit."""
+    """What stands before the one `yield` is the enter, its value is what `as` binds, what stands after is the exit."""
 
     @library.asynccontextmanager
     async def manager() -> AsyncIterator[str]:
@@ -48,7 +48,7 @@ async def before_and_after_the_yield(trace: Trace, library: Names) -> None:
     "ACM-02", source=TESTS, expect=["enter", 'caught RuntimeError("generator didn\'t yield") </ StopAsyncIteration()']
 )
 async def generator_without_yield(trace: Trace, library: Names) -> None:
-    """A generator that ends before its `yield` is a RuntimeError at enter, raised `from None`; the body does not run."""
+    """A generator that ends before its `yield` is a RuntimeError at enter, `from None`; the body does not run."""
 
     @library.asynccontextmanager
     async def manager() -> AsyncIterator[None]:
@@ -560,7 +560,7 @@ async def arguments_handed_on(trace: Trace, library: Names) -> None:
     ],
 )
 async def wrong_kind_of_function(trace: Trace, library: Names) -> None:
-    """A coroutine function or a plain generator function can be decorated and called; the TypeError comes with enter."""
+    """A coroutine function or a plain generator function can be decorated and called; enter is the TypeError."""
 
     async def coroutine() -> None:
         """Never awaited by anybody but this scenario."""
