@@ -189,7 +189,7 @@ async def replaced_error_reaches_the_outer_items(trace: Trace) -> None:
     ],
 )
 def static_depth(trace: Trace) -> None:
-    """Items count as nested blocks, and more than twenty of those, in one statement or in several, are a SyntaxError."""
+    """Items count as nested blocks; more than twenty of those, in one statement or in several, are a SyntaxError."""
 
     def try_to_compile(what: str, lines: Sequence[str]) -> None:
         try:
