@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -64,14 +65,18 @@ class Tally:
     judged: int = 0  # those with an outcome other than not run
     failing: list[Judged] = field(default_factory=list)
     known: list[Judged] = field(default_factory=list)
-    outcomes: dict[Outcome, int] = field(default_factory=dict)
+    outcomes: dict[str, Counter[str]] = field(default_factory=dict)  # by loop; known departures are counted as such
+    reasons: Counter[str] = field(default_factory=Counter)  # why checks were not run
 
     def add(self, judged: Judged) -> None:
         """Count one more finished check."""
         outcome = judged.verdict.outcome
         self.finished += 1
         self.judged += outcome is not Outcome.NOT_RUN
-        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+        word = "known" if judged.known else outcome.value
+        self.outcomes.setdefault(judged.check.loop, Counter())[word] += 1
+        if outcome is Outcome.NOT_RUN:
+            self.reasons[judged.verdict.reason] += 1
         if judged.fails:
             self.failing.append(judged)
         elif judged.known:

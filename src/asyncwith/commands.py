@@ -1,0 +1,154 @@
+"""The commands. Each one reads its words, calls one function of the engine and says what came out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from asyncwith.clauses import load_chapters
+from asyncwith.conforming import Request, conform
+from asyncwith.hosts import loop_status
+from asyncwith.libraries import builtin_libraries, find_library
+from asyncwith.loops import find_loop, known_loops
+from asyncwith.rooms import room
+from asyncwith.terminal import answer, print_conformed, progress_bar, table
+
+__all__ = ["asyncwith"]
+
+LOOP = click.option(
+    "--loop",
+    "loops",
+    multiple=True,
+    metavar="LOOP",
+    help="An id (see `asyncwith loops`), or NAME=MODULE:FACTORY for a loop of your own. Repeatable.",
+)
+FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
+OLD_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="asyncwith", message="%(prog)s %(version)s")
+def asyncwith() -> None:
+    """Do Python's asynchronous context managers hold on every event loop, and what do they cost?
+
+    Exit codes: 0 all well; 1 a proven failure or regression; 2 a usage or input error; 3 nothing was judged or measured, or the controls void the result.
+    """
+
+
+@asyncwith.command("conform")
+@click.option(
+    "-k",
+    "keyword",
+    default="",
+    metavar="EXPRESSION",
+    help="Only checks that match: clause ids, chapters, loops, levels; with and, or, not.",
+)
+@LOOP
+@click.option(
+    "--library",
+    "libraries",
+    multiple=True,
+    metavar="LIBRARY",
+    help="Judge another implementation of contextlib: an id (see `asyncwith libraries`), a module or a PATH.py. Repeatable.",
+)
+@click.option("-o", "--output", type=FOLDER, help="Write the run into this directory, for `asyncwith report`.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --output that was interrupted.")
+@click.option("--junit-xml", type=FILE, metavar="FILE", help="Write the verdicts as JUnit XML.")
+@click.option(
+    "--departures",
+    multiple=True,
+    type=OLD_FILE,
+    metavar="FILE",
+    help="Known deviations of your own loop or library (TOML). Repeatable.",
+)
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Checks performed at once (default: one per processor)."
+)
+@click.option(
+    "--limit", type=click.FloatRange(min=0.1), metavar="SECONDS", help="How long a check may take (default: 5)."
+)
+def conform_command(
+    keyword: str,
+    loops: Sequence[str],
+    libraries: Sequence[str],
+    output: Path | None,
+    resume: bool,
+    junit_xml: Path | None,
+    departures: Sequence[Path],
+    jobs: int | None,
+    limit: float | None,
+) -> int:
+    """Judge every promise on every loop.
+
+    Each clause is one scenario, the same on all loops; its trace is compared with what the clause asks for.
+    """
+    if resume and output is None:
+        raise click.UsageError("--resume needs --output, the directory of the run to go on with")
+    request = Request(keyword, loops, libraries, departures, jobs, limit, junit_xml, None, resume)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        request = request.into(output)
+    with progress_bar("conform") as bar:
+        conformed = conform(request, bar.tally)
+    print_conformed(answer(), conformed)
+    if conformed.interrupted:
+        again = f"; go on with: asyncwith conform --resume -o {output} …" if output else ""
+        click.echo(f"asyncwith: interrupted{again}", err=True)
+        return 130
+    return conformed.tally.exit_code()
+
+
+@asyncwith.command("loops")
+@LOOP
+def loops_command(loops: Sequence[str]) -> int:
+    """List the loops that are here, and why one is not.
+
+    Each one is started once, in a process of its own.
+    """
+    rows, broken = [], False
+    for spec in loops or known_loops():
+        loop = find_loop(spec)
+        problem = loop.absence()
+        if problem is None:
+            status = loop_status(room("conformance"), spec)
+            problem, version = status.problem, status.version
+            broken |= bool(problem)
+        rows.append(
+            [
+                loop.id,
+                "" if problem else version,
+                loop.family + ("-like" if loop.family == "asyncio" else ""),
+                f"not here: {problem}" if problem else "runs",
+            ]
+        )
+    answer().print(table(["loop", "version", "family", ""], rows))
+    return 1 if broken else 0
+
+
+@asyncwith.command("libraries")
+def libraries_command() -> None:
+    """List the implementations of contextlib that are known by name."""
+    rows = []
+    for library in builtin_libraries():
+        problem = library.absence()
+        rows.append([library.id, "" if problem else library.version(), f"not here: {problem}" if problem else "here"])
+    answer().print(table(["library", "version", ""], rows))
+
+
+@asyncwith.command("clauses")
+@click.option("-k", "keyword", default="", metavar="TEXT", help="Only clauses with this text in id, chapter or claim.")
+def clauses_command(keyword: str) -> int:
+    """List all clauses: id, chapter, level, Pythons, claim."""
+    found = [
+        each
+        for each in load_chapters(room("conformance")).values()
+        if keyword.lower() in f"{each.id} {each.chapter} {each.claim}".lower()
+    ]
+    rows = [[each.id, each.chapter, each.level, each.versions, each.claim] for each in found]
+    answer().print(table(["id", "chapter", "level", "Python", "claim"], rows))
+    click.echo(f"{len(found)} clauses", err=True)
+    return 0 if found else 3

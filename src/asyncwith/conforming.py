@@ -1,0 +1,148 @@
+"""`asyncwith conform`: the conformance room under pytest, shielded from the settings and plugins of whoever calls.
+
+The verdicts are those of `pytest conformance` in a checkout; only what is shown while they come differs.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asyncwith.errors import UsageError
+from asyncwith.explain import explain
+from asyncwith.outcomes import Judged, Tally
+from asyncwith.plugin import Conformance, conformance
+from asyncwith.rooms import room
+
+__all__ = ["Conformed", "Request", "conform"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to judge and where to write it; empty sequences mean the defaults of the plugin."""
+
+    keyword: str = ""
+    loops: Sequence[str] = ()
+    libraries: Sequence[str] = ()
+    departures: Sequence[Path] = ()
+    jobs: int | None = None
+    limit: float | None = None
+    junit_xml: Path | None = None
+    outcomes: Path | None = None
+    resume: bool = False
+
+    def into(self, run: Path) -> Request:
+        """Return the request with its results in the directory `run`."""
+        return replace(self, outcomes=run / "outcomes.jsonl", junit_xml=self.junit_xml or run / "junit.xml")
+
+    def arguments(self) -> list[str]:
+        """Return the request as arguments of pytest."""
+        folder = room("conformance")
+        words = [str(folder), "-c", str(folder / "pytest.ini"), "--rootdir", str(folder), "-p", "no:terminal"]
+        if self.keyword:
+            words += ["-k", self.keyword]
+        words += [f"--loop={spec}" for spec in self.loops]
+        words += [f"--library={spec}" for spec in self.libraries]
+        words += [f"--departures={path}" for path in self.departures]
+        given = {
+            "--jobs": self.jobs,
+            "--limit": self.limit,
+            "--junit-xml": self.junit_xml,
+            "--outcomes": self.outcomes,
+        }
+        words += [f"{option}={value}" for option, value in given.items() if value is not None]
+        return [*words, "--resume"] if self.resume else words
+
+
+@dataclass(frozen=True)
+class Conformed:
+    """What came of a request: the counts, the story of each failure, the loops that are not here, the seconds it took."""
+
+    tally: Tally
+    stories: tuple[str, ...]
+    loops: tuple[str, ...]
+    absent: dict[str, str]
+    seconds: float
+    interrupted: bool = False
+
+
+class _Reporter:
+    """The pytest plugin that stands in for its terminal: hands on progress, keeps stories, lets no broken chapter pass."""
+
+    def __init__(self, progress: Callable[[int, Tally], None]) -> None:
+        self.progress = progress
+        self.state: Conformance | None = None
+        self.errors: list[str] = []
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        self.config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.state = conformance(session.config)
+        self.state.listeners.append(self._judged)
+        self.progress(len(session.items), self.state.tally)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.errors.append(str(report.longrepr).strip().splitlines()[-1])
+
+    def pytest_warning_recorded(self, warning_message: Any) -> None:
+        """Swallow: the terminal is not here to print them, and scenarios keep their own."""
+
+    def _judged(self, judged: Judged) -> None:
+        assert self.state is not None  # noqa: S101 - set before any check is performed
+        self.progress(self.state.tally.declared, self.state.tally)
+
+
+def conform(request: Request, progress: Callable[[int, Tally], None]) -> Conformed:
+    """Perform `request`; `progress` hears the number of checks and the counts after each one, in any thread.
+
+    Raises `UsageError` if the request cannot be understood.
+    """
+    reporter = _Reporter(progress)
+    started = time.monotonic()
+    with _our_own_environment(), redirect_stderr(io.StringIO()) as said:
+        code = pytest.main(request.arguments(), plugins=[reporter])
+    state = reporter.state
+    if reporter.errors:
+        msg = f"the conformance room is broken: {'; '.join(reporter.errors)}"
+        raise UsageError(msg)
+    if code == pytest.ExitCode.INTERNAL_ERROR:
+        raise RuntimeError(said.getvalue())
+    if state is None or code == pytest.ExitCode.USAGE_ERROR:
+        raise UsageError(said.getvalue().replace("ERROR: ", ""))
+    stories = tuple(explain(state.clauses[each.check.clause], each, state.again(each)) for each in state.tally.failing)
+    here = tuple(loop.id for loop in state.loops if loop.id not in state.absent)
+    return Conformed(
+        tally=state.tally,
+        stories=stories,
+        loops=here,
+        absent=state.absent,
+        seconds=time.monotonic() - started,
+        interrupted=code == pytest.ExitCode.INTERRUPTED,
+    )
+
+
+@contextmanager
+def _our_own_environment() -> Iterator[None]:
+    """Keep the caller's pytest options and whatever plugins are installed beside us away from the verdicts."""
+    before = {name: os.environ.pop(name, None) for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")}
+    before["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

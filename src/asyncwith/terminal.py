@@ -1,0 +1,122 @@
+"""What the commands show in a terminal: progress on the standard error, answers on the standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from asyncwith.conforming import Conformed
+from asyncwith.hosts import NO_LOOP
+from asyncwith.outcomes import Tally
+
+__all__ = ["Bar", "answer", "print_conformed", "progress_bar", "table"]
+
+OUTCOMES = ("passed", "failed", "crashed", "timed out", "leaked", "flaky", "known", "not run")
+STYLES = {"passed": "green", "known": "yellow", "not run": "dim"}
+STORIES_SHOWN = 20
+REASONS_SHOWN = 4
+
+
+def answer() -> Console:
+    """Return the console of the standard output; lines are as long as they are, so that they can be pasted."""
+    return Console(soft_wrap=True, highlight=False)
+
+
+class Bar:
+    """One progress bar; nothing is drawn where nobody looks."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(name, total=None, said="")
+
+    def update(self, done: float, total: float, said: str) -> None:
+        """Show that `done` of `total` is done, and a few words."""
+        self._progress.update(self._task, completed=done, total=total, said=said)
+
+    def tally(self, total: int, tally: Tally) -> None:
+        """Show the state of a conformance run."""
+        failing = f", [red]{len(tally.failing)} failing[/]" if tally.failing else ""
+        self.update(tally.finished, total, f"{tally.finished} of {total} checks{failing}")
+
+
+@contextmanager
+def progress_bar(name: str) -> Iterator[Bar]:
+    """Show a bar while the body runs."""
+    console = Console(file=sys.stderr)  # bound now: pytest moves the streams about
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[said]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield Bar(progress, name)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = False) -> Table:
+    """Return a plain table; with `numbers` all columns but the first stand to the right."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for number, heading in enumerate(headings):
+        made.add_column(heading, justify="right" if numbers and number else "left", no_wrap=number == 0)
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    return made
+
+
+def print_conformed(console: Console, conformed: Conformed) -> None:
+    """Print the stories of what failed, the counts by loop, the reasons of what was not run, and one sentence."""
+    tally = conformed.tally
+    for story in conformed.stories[:STORIES_SHOWN]:
+        console.print(Text(story + "\n"))
+    if len(conformed.stories) > STORIES_SHOWN:
+        console.print(f"… and {len(conformed.stories) - STORIES_SHOWN} more that fail\n")
+    words = [word for word in OUTCOMES if any(counts[word] for counts in tally.outcomes.values())]
+    rows = [
+        [_loop_words(loop), *(str(counts[word] or "·") for word in words)] for loop, counts in tally.outcomes.items()
+    ]
+    console.print(table(["loop", *words], rows, numbers=True))
+    for reason, count in tally.reasons.most_common(REASONS_SHOWN):
+        console.print(Text(f"{count} not run: {reason}"), style="dim")
+    for reason in conformed.absent.values():
+        console.print(Text(f"not here: {reason}"), style="dim")
+    console.print()
+    console.print(Text(sentence(conformed)))
+
+
+def _loop_words(loop: str) -> str:
+    return "outside any loop" if loop == NO_LOOP else loop
+
+
+def sentence(conformed: Conformed) -> str:
+    """Return what came of a conformance run in one sentence."""
+    tally = conformed.tally
+    if not tally.judged:
+        return "Nothing was judged."
+    loops = ", ".join(conformed.loops)
+    lost = tally.declared - tally.finished
+    parts = [
+        f"{_count(len(tally.failing), 'check')} of {tally.declared:,} on {loops} {'fails' if len(tally.failing) == 1 else 'fail'}"
+    ]
+    if tally.failing:
+        first = tally.failing[0].check
+        more = f" and {len(tally.failing) - 1} more" if len(tally.failing) > 1 else ""
+        parts[0] += f" ({first.clause} on {_loop_words(first.loop)}{more})"
+    else:
+        parts = [
+            f"All {tally.judged:,} checks that were judged on {loops} hold"
+            + (f", but for {len(tally.known)} known departures" if tally.known else "")
+        ]
+    if lost:
+        parts.append(f"{_count(lost, 'check')} {'was' if lost == 1 else 'were'} lost")
+    return "; ".join(parts) + f" ({conformed.seconds:.1f} s)."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
