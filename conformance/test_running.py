@@ -1,0 +1,1178 @@
+"""Running: how a run begins and ends, what it gives back, and what its end does with tasks, errors and signals."""
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+import threading
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import anyio.from_thread
+from anyio.lowlevel import checkpoint
+
+from asyncwith import Logged, Loop, Trace, any_order, by_loop, by_version, chain, clause
+
+RUNNER = "library/asyncio-runner.html"
+KEYBOARD = "library/asyncio-runner.html#handling-keyboard-interruption"
+EVENTS = "library/asyncio-eventloop.html"
+HANDLER = "library/asyncio-eventloop.html#error-handling-api"
+SIGNALS = "library/asyncio-eventloop.html#unix-signals"
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt, as in a program started from a terminal, whatever this process inherited."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@clause("RUN-60", source=RUNNER, expect=["in main", "the same object: True", "in main", "the same object: True"])
+def the_result_comes_back_unchanged(trace: Trace, loop: Loop) -> None:
+    """A run gives back the very object that the main coroutine returns, run after run."""
+
+    async def main(result: object) -> object:
+        await checkpoint()
+        trace("in main")
+        return result
+
+    for result in object(), object():
+        trace("the same object:", loop.run(main, result) is result)
+
+
+@clause(
+    "RUN-61",
+    source=RUNNER,
+    expect=["ValueError('v')", "the same object: True", "Odd('o')", "the same object: True"],
+)
+def the_error_comes_out_unchanged(trace: Trace, loop: Loop) -> None:
+    """What the main coroutine raises leaves the run as the very object, with nothing added, Exception or not."""
+
+    class Odd(BaseException):
+        pass
+
+    async def main(failure: BaseException) -> None:
+        await checkpoint()
+        raise failure
+
+    for failure in ValueError("v"), Odd("o"):
+        try:
+            loop.run(main, failure)
+        except BaseException as error:
+            trace(chain(error))
+            trace("the same object:", error is failure)
+
+
+@clause(
+    "RUN-10", source="PEP 492", expect=["enter m", "exit m with ValueError('v')", "ValueError('v')", "again", "over"]
+)
+def a_failing_main_leaves_its_managers_once(trace: Trace, loop: Loop) -> None:
+    """An error of the main coroutine leaves its managers once, comes out without context, and another run may
+    follow.
+    """
+
+    async def main() -> None:
+        async with Logged(trace, "m", suspends=1):
+            raise ValueError("v")
+
+    async def again() -> None:
+        await checkpoint()
+        trace("again")
+
+    try:
+        loop.run(main)
+    except ValueError as error:
+        trace(chain(error))
+    loop.run(again)
+    trace("over")
+
+
+@clause(
+    "RUN-63",
+    source=RUNNER,
+    on="asyncio",
+    expect=["it runs main: True True", "still in it: True", "loops made: 1", "it runs: False", "it is closed: True"],
+)
+def main_runs_in_the_loop_of_the_factory(trace: Trace, loop: Loop) -> None:
+    """A run asks its factory for one loop, runs the main coroutine in that very loop to the end, and closes it."""
+    made = []
+    make = loop.options()["loop_factory"]
+
+    def factory() -> asyncio.AbstractEventLoop:
+        made.append(make())
+        return made[-1]
+
+    async def main() -> None:
+        trace("it runs main:", asyncio.get_running_loop() is made[0], made[0].is_running())
+        await checkpoint()
+        trace("still in it:", asyncio.get_running_loop() is made[0])
+
+    replace(loop, factory=lambda: factory, eager=False).run(main)
+    trace("loops made:", len(made))
+    trace("it runs:", made[0].is_running())
+    trace("it is closed:", made[0].is_closed())
+
+
+@clause(
+    "RUN-64",
+    source="library/asyncio-eventloop.html#asyncio.get_running_loop",
+    on="asyncio",
+    expect=[
+        "before: RuntimeError('no running event loop')",
+        "in a callback: True",
+        "after: RuntimeError('no running event loop')",
+    ],
+)
+def a_loop_is_running_only_during_the_run(trace: Trace, loop: Loop) -> None:
+    """`get_running_loop()` gives the loop to coroutines and callbacks during the run, and raises before and after."""
+
+    def ask(when: str) -> None:
+        try:
+            trace(f"{when}:", asyncio.get_running_loop())
+        except RuntimeError as error:
+            trace(f"{when}:", error)
+
+    async def main() -> None:
+        mine, asked = asyncio.get_running_loop(), asyncio.Event()
+        mine.call_soon(lambda: (trace("in a callback:", asyncio.get_running_loop() is mine), asked.set()))
+        await asked.wait()
+
+    ask("before")
+    loop.run(main)
+    ask("after")
+
+
+@clause(
+    "RUN-65",
+    source=EVENTS,
+    on="asyncio",
+    expect=["the same loop: RuntimeError", "another loop: RuntimeError", "still running: True"],
+)
+async def a_loop_cannot_run_inside_a_loop(trace: Trace) -> None:
+    """Neither the running loop nor another one can be run from inside a coroutine, and the attempt does no harm."""
+
+    mine = asyncio.get_running_loop()
+    other = type(mine)()
+    for name, events in ("the same loop", mine), ("another loop", other):
+        try:
+            events.run_until_complete(events.create_future())
+        except RuntimeError as error:
+            trace(f"{name}:", type(error))
+    other.close()
+    await checkpoint()
+    trace("still running:", asyncio.get_running_loop() is mine)
+
+
+@clause(
+    "RUN-01",
+    source=RUNNER,
+    on="asyncio",
+    expect=["enter m", "main returns", "exit m with Cancelled", "the run gives result", "the task is cancelled: True"],
+)
+def tasks_are_cancelled_at_the_end(trace: Trace, loop: Loop) -> None:
+    """Tasks that are pending when main returns are cancelled, and the run waits until their exits have run, awaits
+    too.
+    """
+    tasks = []
+
+    async def background(entered: asyncio.Event) -> None:
+        async with Logged(trace, "m", suspends=1):
+            entered.set()
+            await asyncio.Event().wait()
+
+    async def main() -> str:
+        entered = asyncio.Event()
+        tasks.append(asyncio.create_task(background(entered)))
+        await entered.wait()
+        trace("main returns")
+        return "result"
+
+    trace("the run gives", loop.run(main))
+    trace("the task is cancelled:", tasks[0].cancelled())
+
+
+@clause(
+    "RUN-66",
+    source=RUNNER,
+    on="asyncio",
+    expect=[
+        "enter a",
+        "enter b",
+        "main raises",
+        any_order("exit a with Cancelled", "exit b with Cancelled"),
+        "ValueError('v')",
+    ],
+)
+def tasks_are_cancelled_after_a_failure(trace: Trace, loop: Loop) -> None:
+    """Also when main raises, each pending task is cancelled once and waited for before the error leaves the run."""
+
+    async def background(name: str, entered: asyncio.Event) -> None:
+        async with Logged(trace, name, suspends=2):
+            entered.set()
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        tasks = []
+        for name in "a", "b":
+            entered = asyncio.Event()
+            tasks.append(asyncio.create_task(background(name, entered)))
+            await entered.wait()
+        trace("main raises")
+        raise ValueError("v")
+
+    try:
+        loop.run(main)
+    except ValueError as error:
+        trace(chain(error))
+
+
+@clause(
+    "RUN-67",
+    source=RUNNER,
+    on="asyncio",
+    level="should",
+    expect=["main returns", "cancelled", "goes on", "ends", "the run is over", "the task gives 'late'"],
+)
+def a_task_that_swallows_the_last_cancellation_is_waited_for(trace: Trace, loop: Loop) -> None:
+    """A task that catches the cancellation at the end of the run may go on, and the run waits until it is done."""
+    tasks = []
+
+    async def stubborn(started: asyncio.Event) -> str:
+        try:
+            started.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            trace("cancelled")
+        await checkpoint()
+        trace("goes on")
+        await checkpoint()
+        trace("ends")
+        return "late"
+
+    async def main() -> None:
+        started = asyncio.Event()
+        tasks.append(asyncio.create_task(stubborn(started)))
+        await started.wait()
+        trace("main returns")
+
+    loop.run(main)
+    trace("the run is over")
+    trace(f"the task gives {tasks[0].result()!r}")
+
+
+@clause(
+    "RUN-02",
+    source=RUNNER,
+    on="asyncio",
+    level="should",
+    expect=["main returns", "exit task with Cancelled", "the generator is open: True", "the generator is closed"],
+)
+def tasks_end_before_generators(trace: Trace, loop: Loop) -> None:
+    """At the end of a run the pending tasks are cancelled first; only then are open asynchronous generators closed."""
+    kept: list[Any] = []
+
+    class Last(Logged):
+        async def __aexit__(self, *details: Any) -> object:
+            await super().__aexit__(*details)
+            await checkpoint()
+            trace("the generator is open:", kept[0].ag_frame is not None)
+            return False
+
+        async def __aenter__(self) -> None:
+            pass
+
+    async def background(entered: asyncio.Event) -> None:
+        async with Last(trace, "task", suspends=1):
+            entered.set()
+            await asyncio.Event().wait()
+
+    async def held() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+        finally:
+            trace("the generator is closed")
+
+    async def main() -> None:
+        entered = asyncio.Event()
+        kept.append(held())
+        await anext(kept[0])
+        kept.append(asyncio.create_task(background(entered)))
+        await entered.wait()
+        trace("main returns")
+
+    loop.run(main)
+
+
+@clause(
+    "RUN-03",
+    source="Lib/test/test_asyncio/test_runners.py",
+    on="asyncio",
+    level="should",
+    expect=[
+        "enter m",
+        "main returns",
+        "exit m with Cancelled",
+        "reported: unhandled exception during asyncio.run() shutdown",
+        "exception: ValueError('in exit') <- Cancelled",
+        "the run gives result",
+    ],
+)
+def an_exit_that_fails_at_the_end_is_reported(trace: Trace, loop: Loop) -> None:
+    """If the exit of a cancelled task raises at the end of a run, the exception handler gets it and the run
+    succeeds.
+    """
+    tasks = []
+
+    def handler(_: object, context: dict[str, Any]) -> None:
+        trace("reported:", context["message"])
+        trace("exception:", chain(context["exception"]))
+
+    async def background(entered: asyncio.Event) -> None:
+        async with Logged(trace, "m", fails_exit=ValueError("in exit")):
+            entered.set()
+            await asyncio.Event().wait()
+
+    async def main() -> str:
+        asyncio.get_running_loop().set_exception_handler(handler)
+        entered = asyncio.Event()
+        tasks.append(asyncio.create_task(background(entered)))
+        await entered.wait()
+        trace("main returns")
+        return "result"
+
+    trace("the run gives", loop.run(main))
+
+
+@clause(
+    "RUN-04",
+    source=KEYBOARD,
+    on="asyncio",
+    versions=">=3.11",
+    expect=[
+        "enter m",
+        "exit m with Cancelled",
+        "KeyboardInterrupt() <- Cancelled",
+        "the handler of SIGINT is back: True",
+    ],
+)
+def control_c_cancels_a_suspended_main(trace: Trace, loop: Loop) -> None:
+    """SIGINT while main waits cancels it: exits see the cancellation and may await; the run raises
+    KeyboardInterrupt.
+    """
+
+    async def main() -> None:
+        async with Logged(trace, "m", suspends=1):
+            asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGINT)
+            await asyncio.Event().wait()
+
+    with interruptible():
+        try:
+            loop.run(main)
+        except KeyboardInterrupt as error:
+            trace(chain(error))
+        trace("the handler of SIGINT is back:", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+
+
+@clause(
+    "RUN-68",
+    source="trio reference-core.html",
+    on="trio",
+    expect=["enter m", "exit m with KeyboardInterrupt()", "KeyboardInterrupt()", "the handler of SIGINT is back: True"],
+)
+def control_c_is_raised_in_a_suspended_main(trace: Trace, loop: Loop) -> None:
+    """SIGINT while main waits raises KeyboardInterrupt in it: exits see that, may await, and it leaves the run."""
+
+    async def main() -> None:
+        import trio
+
+        async with Logged(trace, "m", suspends=1):
+            trio.lowlevel.current_trio_token().run_sync_soon(signal.raise_signal, signal.SIGINT)
+            await trio.sleep_forever()
+
+    with interruptible():
+        try:
+            loop.run(main)
+        except KeyboardInterrupt as error:
+            trace(chain(error))
+        trace("the handler of SIGINT is back:", signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+
+
+@clause(
+    "RUN-05",
+    source=KEYBOARD,
+    versions=">=3.11",
+    expect=[
+        "enter m",
+        by_loop(
+            asyncio=["the body goes on", "exit m with Cancelled", "KeyboardInterrupt() <- Cancelled"],
+            trio=["exit m with KeyboardInterrupt()", "KeyboardInterrupt()"],
+        ),
+    ],
+)
+def control_c_in_a_busy_body(trace: Trace, loop: Loop) -> None:
+    """SIGINT while code runs: asyncio lets it go on until it awaits, which is cancelled; trio interrupts it in
+    place.
+    """
+
+    async def main() -> None:
+        async with Logged(trace, "m", suspends=1):
+            signal.raise_signal(signal.SIGINT)
+            trace("the body goes on")
+            await checkpoint()
+            trace("not reached")
+
+    with interruptible():
+        try:
+            loop.run(main)
+        except KeyboardInterrupt as error:
+            trace(chain(error))
+
+
+@clause(
+    "RUN-69",
+    source=KEYBOARD,
+    on="asyncio",
+    versions=">=3.11",
+    expect=["enter m", "once", "exit m with KeyboardInterrupt()", "KeyboardInterrupt()"],
+)
+def a_second_control_c_interrupts_at_once(trace: Trace, loop: Loop) -> None:
+    """While the first SIGINT waits for main to await, a second one raises KeyboardInterrupt in place."""
+
+    async def main() -> None:
+        async with Logged(trace, "m"):
+            signal.raise_signal(signal.SIGINT)
+            trace("once")
+            signal.raise_signal(signal.SIGINT)
+            trace("not reached")
+
+    with interruptible():
+        try:
+            loop.run(main)
+        except KeyboardInterrupt as error:
+            trace(chain(error))
+
+
+@clause(
+    "RUN-70",
+    source=KEYBOARD,
+    on="asyncio",
+    versions=">=3.11",
+    level="should",
+    expect=["caught Cancelled", "the run gives result"],
+)
+def a_main_may_survive_control_c(trace: Trace, loop: Loop) -> None:
+    """A main coroutine that catches the cancellation made by SIGINT may finish, and the run gives its result."""
+
+    async def main() -> str:
+        try:
+            asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGINT)
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            trace("caught", error)
+        await checkpoint()
+        return "result"
+
+    with interruptible():
+        trace("the run gives", loop.run(main))
+
+
+@clause("RUN-71", source=KEYBOARD, level="should", expect=["own handler", "the run gives result", "still there: True"])
+def own_handlers_of_control_c_are_respected(trace: Trace, loop: Loop) -> None:
+    """If the program has its own handler of SIGINT, the run leaves it in place and does not interrupt anything."""
+
+    def handler(number: int, frame: object) -> None:
+        trace("own handler")
+
+    async def main() -> str:
+        signal.raise_signal(signal.SIGINT)
+        await checkpoint()
+        return "result"
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        trace("the run gives", loop.run(main))
+        trace("still there:", signal.getsignal(signal.SIGINT) is handler)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@clause(
+    "RUN-06",
+    source="library/asyncio-exceptions.html",
+    on="asyncio",
+    level="should",
+    expect=[
+        "enter m",
+        "exit m with Cancelled",
+        "SystemExit(3) leaves the run: True",
+        "the task has it: True",
+        "enter m",
+        "exit m with Cancelled",
+        "KeyboardInterrupt('k') leaves the run: True",
+        "the task has it: True",
+    ],
+)
+def a_task_that_exits_ends_the_run(trace: Trace, loop: Loop) -> None:
+    """SystemExit or KeyboardInterrupt in any task leaves the run at once, as the same object; main is cancelled
+    then.
+    """
+
+    async def leave(error: BaseException) -> None:
+        await checkpoint()
+        raise error
+
+    async def main(error: BaseException) -> None:
+        async with Logged(trace, "m", suspends=1):
+            tasks.append(asyncio.create_task(leave(error)))
+            await asyncio.Event().wait()
+
+    tasks: list[asyncio.Task[None]] = []
+    for expected in SystemExit(3), KeyboardInterrupt("k"):
+        try:
+            loop.run(main, expected)
+        except BaseException as error:
+            trace(error, "leaves the run:", error is expected)
+        trace("the task has it:", tasks[-1].exception() is expected)
+
+
+@clause(
+    "RUN-72",
+    source="trio reference-core.html",
+    on="trio",
+    expect=["enter m", "exit m with Cancelled", "BaseExceptionGroup[SystemExit(3)]"],
+)
+def a_child_that_exits_is_grouped(trace: Trace, loop: Loop) -> None:
+    """SystemExit in a child task cancels its siblings and leaves the run in an exception group."""
+
+    async def leave(ready: anyio.Event) -> None:
+        await ready.wait()
+        raise SystemExit(3)
+
+    async def main() -> None:
+        ready = anyio.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(leave, ready)
+            async with Logged(trace, "m"):
+                ready.set()
+                await anyio.sleep_forever()
+
+    try:
+        loop.run(main)
+    except BaseException as error:
+        trace(error)
+
+
+@clause(
+    "RUN-73",
+    source=HANDLER,
+    on="asyncio",
+    level="should",
+    expect=[
+        "exit m with Cancelled",
+        "SystemExit(3) leaves the run: True",
+        "exit m with Cancelled",
+        "KeyboardInterrupt('k') leaves the run: True",
+    ],
+)
+def a_callback_that_exits_ends_the_run(trace: Trace, loop: Loop) -> None:
+    """SystemExit or KeyboardInterrupt in a callback leaves the run and is not handed to the exception handler."""
+
+    def leave(error: BaseException) -> None:
+        raise error
+
+    async def main(error: BaseException) -> None:
+        events = asyncio.get_running_loop()
+        events.set_exception_handler(lambda _, context: trace("reported:", context["message"]))
+        async with Logged(Trace(), "unused"):
+            events.call_soon(leave, error)
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError as cancelled:
+                trace("exit m with", cancelled)
+                raise
+
+    for expected in SystemExit(3), KeyboardInterrupt("k"):
+        try:
+            loop.run(main, expected)
+        except BaseException as error:
+            trace(error, "leaves the run:", error is expected)
+
+
+@clause(
+    "RUN-07",
+    source="library/asyncio-task.html#asyncio.create_task",
+    on="asyncio",
+    level="should",
+    expect=[
+        "enter m",
+        any_order("reported: Task was destroyed but it is pending!", "exit m with GeneratorExit()"),
+        "collected",
+    ],
+)
+async def a_forgotten_task_is_destroyed(trace: Trace) -> None:
+    """A pending task that nobody refers to may be collected: that is reported, and its exits get GeneratorExit."""
+
+    async def forgotten(entered: asyncio.Event) -> None:
+        async with Logged(trace, "m"):
+            entered.set()
+            await asyncio.get_running_loop().create_future()
+
+    entered = asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: trace("reported:", context["message"]))
+    asyncio.create_task(forgotten(entered))  # noqa: RUF006 - to be forgotten is its purpose
+    await entered.wait()
+    await checkpoint()
+    gc.collect()
+    trace("collected")
+
+
+@clause(
+    "RUN-74",
+    source="library/asyncio-task.html#asyncio.create_task",
+    on="asyncio",
+    level="should",
+    expect=["ignored RuntimeError('coroutine ignored GeneratorExit')", "collected"],
+)
+async def a_forgotten_task_cannot_await(trace: Trace) -> None:
+    """The exits of a task that was collected cannot await: the coroutine is then said to have ignored GeneratorExit."""
+
+    async def forgotten(entered: asyncio.Event) -> None:
+        async with Logged(Trace(), "unused", suspends=1):
+            entered.set()
+            await asyncio.get_running_loop().create_future()
+        trace("not reached")
+
+    entered = asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: None)
+    asyncio.create_task(forgotten(entered))  # noqa: RUF006 - to be forgotten is its purpose
+    await entered.wait()
+    await checkpoint()
+    before, sys.unraisablehook = sys.unraisablehook, lambda report: trace("ignored", report.exc_value)
+    try:
+        gc.collect()
+    finally:
+        sys.unraisablehook = before
+    trace("collected")
+
+
+@clause(
+    "RUN-08",
+    source="library/asyncio-runner.html#asyncio.Runner",
+    on="asyncio",
+    versions=">=3.11",
+    expect=[
+        "with: main in its loop True",
+        "main again in its loop True",
+        "async with: TypeError",
+        "afterwards: RuntimeError('Runner is closed')",
+        "the loop is closed: True",
+    ],
+)
+def a_runner_is_a_plain_manager(trace: Trace, loop: Loop) -> None:
+    """`asyncio.Runner` keeps one loop for several runs while `with` holds it, is closed after, and no `async with`."""
+
+    async def main(runner: asyncio.Runner) -> bool:
+        await checkpoint()
+        return asyncio.get_running_loop() is runner.get_loop()
+
+    async def misuse(runner: Any) -> None:
+        try:
+            async with runner:
+                trace("not reached")
+        except TypeError as error:
+            trace("async with:", type(error))
+
+    with asyncio.Runner(loop_factory=loop.options()["loop_factory"]) as runner:
+        events = runner.get_loop()
+        trace("with: main in its loop", runner.run(main(runner)))
+        trace("main again in its loop", runner.run(main(runner)))
+        runner.run(misuse(runner))
+    late = main(runner)
+    try:
+        runner.run(late)
+    except RuntimeError as error:
+        trace("afterwards:", error)
+    late.close()
+    trace("the loop is closed:", events.is_closed())
+
+
+@clause(
+    "RUN-75",
+    source="gh-120284",
+    on="asyncio",
+    versions=">=3.11",
+    expect=by_version(
+        {"3.11": ["ValueError", "not awaitable: ValueError"], "3.14": ["the run gives 7", "not awaitable: TypeError"]}
+    ),
+)
+def a_runner_takes_any_awaitable(trace: Trace, loop: Loop) -> None:
+    """Since Python 3.14 `Runner.run` takes any awaitable, before only coroutines; other objects it refuses."""
+
+    class Seven:
+        def __await__(self) -> Any:
+            yield from checkpoint().__await__()
+            return 7
+
+    with asyncio.Runner(loop_factory=loop.options()["loop_factory"]) as runner:
+        try:
+            trace("the run gives", runner.run(Seven()))  # type: ignore[arg-type]
+        except ValueError as error:
+            trace(type(error))
+        try:
+            runner.run(7)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as error:
+            trace("not awaitable:", type(error))
+
+
+@clause(
+    "RUN-09",
+    source="anyio threads.html",
+    expect=["enter m", "as binds 7", "in the loop's thread: False", "exit m with ValueError('v')", "suppressed"],
+)
+def a_manager_from_another_thread(trace: Trace, loop: Loop) -> None:
+    """A portal lets a plain `with` in another thread hold an asynchronous manager: errors reach its exit, which
+    may suppress.
+    """
+    with anyio.from_thread.start_blocking_portal(loop.family, loop.options()) as portal:
+        with portal.wrap_async_context_manager(Logged(trace, "m", gives=7, suppress=True, suspends=1)) as value:
+            trace("as binds", value)
+            trace("in the loop's thread:", portal.call(threading.get_ident) == threading.get_ident())
+            raise ValueError("v")
+        trace("suppressed")
+
+
+@clause(
+    "RUN-76",
+    source=HANDLER,
+    on="asyncio",
+    expect=[
+        "no handler at first: True",
+        "set: True",
+        "the handler gets this loop True and this context True",
+        "after None: True",
+    ],
+)
+async def the_exception_handler_gets_the_context(trace: Trace) -> None:
+    """`call_exception_handler(context)` calls the handler that was set with the loop and that very context."""
+
+    def handler(loop: object, received: object) -> None:
+        trace("the handler gets this loop", loop is events, "and this context", received is context)
+
+    events = asyncio.get_running_loop()
+    context = {"message": "m", "exception": ValueError("v")}
+    trace("no handler at first:", events.get_exception_handler() is None)
+    events.set_exception_handler(handler)
+    trace("set:", events.get_exception_handler() is handler)
+    events.call_exception_handler(context)
+    events.set_exception_handler(None)
+    trace("after None:", events.get_exception_handler() is None)
+
+
+class Records(logging.Handler):
+    """Traces what is logged while it is attached to a logger."""
+
+    def __init__(self, trace: Trace) -> None:
+        super().__init__()
+        self.trace = trace
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.trace("logged:", record.getMessage().partition("\n")[0])
+        self.trace("error:", record.exc_info[1] if record.exc_info else None)
+
+
+@clause(
+    "RUN-77",
+    source=HANDLER,
+    on="asyncio",
+    leaves=["reports"],
+    expect=["logged: m", "error: ValueError('v')", "went on"],
+)
+async def without_a_handler_errors_are_logged(trace: Trace) -> None:
+    """Without an exception handler the context's message is logged, with the exception."""
+    logger, records = logging.getLogger("asyncio"), Records(trace)
+    logger.addHandler(records)
+    try:
+        asyncio.get_running_loop().call_exception_handler({"message": "m", "exception": ValueError("v")})
+        await checkpoint()
+        trace("went on")
+    finally:
+        logger.removeHandler(records)
+
+
+@clause(
+    "RUN-78",
+    source=HANDLER,
+    on="asyncio",
+    level="should",
+    leaves=["reports"],
+    expect=[
+        "handler called",
+        "logged: Unhandled error in exception handler",
+        "error: KeyError('in handler')",
+        "went on",
+    ],
+)
+async def a_failing_handler_is_logged(trace: Trace) -> None:
+    """An exception handler that raises does not disturb the loop; its error is logged, not lost."""
+
+    def handler(_: object, context: dict[str, Any]) -> None:
+        trace("handler called")
+        raise KeyError("in handler")
+
+    logger, records = logging.getLogger("asyncio"), Records(trace)
+    logger.addHandler(records)
+    try:
+        asyncio.get_running_loop().set_exception_handler(handler)
+        asyncio.get_running_loop().call_exception_handler({"message": "m", "exception": ValueError("v")})
+        await checkpoint()
+        trace("went on")
+    finally:
+        logger.removeHandler(records)
+
+
+@clause(
+    "RUN-79",
+    source=HANDLER,
+    on="asyncio",
+    expect=["first", "reported: Exception in callback", "exception: the same object True", "third"],
+)
+async def a_failing_callback_is_reported(trace: Trace) -> None:
+    """An Exception in a callback goes to the exception handler, and the callbacks behind it run."""
+    failure, done = ValueError("v"), asyncio.Event()
+
+    def fail() -> None:
+        raise failure
+
+    def handler(_: object, context: dict[str, Any]) -> None:
+        trace("reported:", " ".join(context["message"].split()[:3]))
+        trace("exception: the same object", context["exception"] is failure)
+
+    events = asyncio.get_running_loop()
+    events.set_exception_handler(handler)
+    events.call_soon(trace, "first")
+    events.call_soon(fail)
+    events.call_soon(lambda: (trace("third"), done.set()))
+    await done.wait()
+
+
+@clause(
+    "RUN-80",
+    source="library/asyncio-dev.html#detect-never-retrieved-exceptions",
+    on="asyncio",
+    expect=["done", "reported: Task exception was never retrieved", "exception: the same object True", "collected"],
+)
+async def a_forgotten_failure_is_reported(trace: Trace) -> None:
+    """If nobody asks for the exception of a task, the exception handler gets it when the task is collected."""
+    failures = []
+
+    async def fail() -> None:
+        await checkpoint()
+        failures.append(ValueError("v"))
+        raise failures[0]
+
+    def handler(_: object, context: dict[str, Any]) -> None:
+        trace("reported:", context["message"])
+        trace("exception: the same object", context["exception"] is failures[0])
+
+    asyncio.get_running_loop().set_exception_handler(handler)
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+    trace("done")
+    del task
+    failures[0].__traceback__ = None
+    gc.collect()
+    trace("collected")
+
+
+@clause(
+    "RUN-81",
+    source="library/asyncio-eventloop.html#scheduling-callbacks",
+    on="asyncio",
+    expect=["a 1", "b 2", "c 3", "scheduled by a"],
+)
+async def callbacks_run_in_their_order(trace: Trace) -> None:
+    """Callbacks run once each in the order of `call_soon`, those that callbacks add behind them, cancelled ones
+    never.
+    """
+    events, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def first(name: str, number: int) -> None:
+        trace(name, number)
+        events.call_soon(trace, "scheduled by", name)
+        events.call_soon(done.set)
+
+    events.call_soon(first, "a", 1)
+    events.call_soon(trace, "b", 2)
+    events.call_soon(trace, "not reached").cancel()
+    events.call_soon(trace, "c", 3)
+    await done.wait()
+
+
+@clause(
+    "RUN-82",
+    source="library/asyncio-eventloop.html#scheduling-delayed-callbacks",
+    on="asyncio",
+    expect=["early", "middle", "late", "due: True"],
+)
+async def delayed_callbacks_run_when_they_are_due(trace: Trace) -> None:
+    """Delayed callbacks run in the order of their times and not before them, cancelled ones never."""
+    events, done = asyncio.get_running_loop(), asyncio.Event()
+    begun = events.time()
+    events.call_later(0.004, lambda: (trace("late"), done.set()))
+    events.call_later(0.002, trace, "middle")
+    events.call_later(0.001, trace, "not reached").cancel()
+    events.call_at(begun - 1, trace, "early")
+    await done.wait()
+    trace("due:", events.time() - begun >= 0.003)  # a millisecond less: a loop may round its clock
+
+
+@clause(
+    "RUN-83",
+    source="library/asyncio-eventloop.html#asyncio.loop.call_soon_threadsafe",
+    on="asyncio",
+    expect=["in the thread of the loop: True", "woken"],
+)
+async def another_thread_wakes_the_loop(trace: Trace) -> None:
+    """`call_soon_threadsafe` from another thread wakes a loop that waits and runs the callback in the loop's thread."""
+    events, woken, home = asyncio.get_running_loop(), asyncio.Event(), threading.get_ident()
+
+    def called() -> None:
+        trace("in the thread of the loop:", threading.get_ident() == home)
+        woken.set()
+
+    thread = threading.Thread(target=events.call_soon_threadsafe, args=(called,))
+    thread.start()
+    await woken.wait()
+    trace("woken")
+    thread.join()
+
+
+@clause(
+    "RUN-84",
+    source="library/asyncio-eventloop.html#asyncio.loop.run_in_executor",
+    on="asyncio",
+    expect=[
+        "result: the same object True",
+        "in another thread: True",
+        "error: the same object True",
+        "its thread ended: True",
+    ],
+)
+def the_executor_of_the_loop(trace: Trace, loop: Loop) -> None:
+    """The loop's executor gives back results and errors from other threads; the end of the run waits for its
+    threads.
+    """
+    threads = []
+    result, failure = object(), ValueError("v")
+
+    def work() -> object:
+        threads.append(threading.current_thread())
+        return result
+
+    def fail() -> None:
+        raise failure
+
+    async def main() -> None:
+        events = asyncio.get_running_loop()
+        trace("result: the same object", await events.run_in_executor(None, work) is result)
+        trace("in another thread:", threads[0] is not threading.current_thread())
+        try:
+            await events.run_in_executor(None, fail)
+        except ValueError as error:
+            trace("error: the same object", error is failure)
+
+    loop.run(main)
+    trace("its thread ended:", not threads[0].is_alive())
+
+
+@clause(
+    "RUN-85",
+    source="library/asyncio-eventloop.html#running-and-stopping-the-loop",
+    on="asyncio",
+    expect=["stopping", "in the same turn", "stopped", "in the next turn", "stopped again", "closed: True"],
+)
+def a_stopped_loop_can_go_on(trace: Trace, loop: Loop) -> None:
+    """`stop()` lets the turn end: what was scheduled before runs, what it schedules runs when the loop is run again."""
+    events = loop.options()["loop_factory"]()
+
+    def stop() -> None:
+        trace("stopping")
+        events.stop()
+        events.call_soon(trace, "in the next turn")
+
+    events.call_soon(stop)
+    events.call_soon(trace, "in the same turn")
+    events.run_forever()
+    trace("stopped")
+    events.call_soon(events.stop)
+    events.run_forever()
+    trace("stopped again")
+    events.close()
+    trace("closed:", events.is_closed())
+
+
+@clause(
+    "RUN-86",
+    source="library/asyncio-eventloop.html#asyncio.loop.run_until_complete",
+    on="asyncio",
+    level="should",
+    expect=["RuntimeError('Event loop stopped before Future completed.')", "then 7"],
+)
+def a_loop_that_stops_too_early(trace: Trace, loop: Loop) -> None:
+    """If the loop is stopped before the future is done, `run_until_complete` raises; the future can still be
+    completed.
+    """
+    events = loop.options()["loop_factory"]()
+    future = events.create_future()
+    events.call_soon(events.stop)
+    try:
+        events.run_until_complete(future)
+    except RuntimeError as error:
+        trace(error)
+    events.call_soon(future.set_result, 7)
+    trace("then", events.run_until_complete(future))
+    events.close()
+
+
+@clause(
+    "RUN-87",
+    source="library/asyncio-eventloop.html#asyncio.loop.close",
+    on="asyncio",
+    expect=[
+        "while running: RuntimeError",
+        "closed: True",
+        "call_soon: RuntimeError('Event loop is closed')",
+        "run_forever: RuntimeError('Event loop is closed')",
+        "closing again is allowed",
+    ],
+)
+def a_closed_loop_stays_closed(trace: Trace, loop: Loop) -> None:
+    """A running loop cannot be closed; a closed one cannot be used any more, and may be closed again."""
+    events = loop.options()["loop_factory"]()
+
+    async def main() -> None:
+        try:
+            events.close()
+        except RuntimeError as error:
+            trace("while running:", type(error))
+
+    events.run_until_complete(main())
+    events.close()
+    trace("closed:", events.is_closed())
+    for use, arguments in (events.call_soon, (print,)), (events.run_forever, ()):
+        try:
+            use(*arguments)
+        except RuntimeError as error:
+            trace(f"{use.__name__}:", error)
+    events.close()
+    trace("closing again is allowed")
+
+
+@clause(
+    "RUN-88",
+    source=SIGNALS,
+    on="asyncio",
+    expect=[
+        "not yet",
+        "called with 7, in the loop: True",
+        "removed: True",
+        "removed again: False",
+        "as by default: True",
+    ],
+)
+async def signals_become_callbacks(trace: Trace) -> None:
+    """A signal handler added to the loop is called by the loop, not inside of other code, until it is removed."""
+    events, called = asyncio.get_running_loop(), asyncio.Event()
+
+    def handler(value: int) -> None:
+        trace(f"called with {value}, in the loop:", asyncio.get_running_loop() is events)
+        called.set()
+
+    before = signal.getsignal(signal.SIGUSR1)
+    try:
+        events.add_signal_handler(signal.SIGUSR1, handler, 7)
+        signal.raise_signal(signal.SIGUSR1)
+        trace("not yet")
+        await called.wait()
+        trace("removed:", events.remove_signal_handler(signal.SIGUSR1))
+        trace("removed again:", events.remove_signal_handler(signal.SIGUSR1))
+        trace("as by default:", signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@clause(
+    "RUN-89",
+    source="anyio signals.html",
+    expect=["entered", "received SIGUSR1", "received SIGUSR1", "exit", "as before: True"],
+)
+async def a_receiver_of_signals(trace: Trace) -> None:
+    """anyio's receiver of signals hands over each one that arrives while it is entered, and its exit takes it down."""
+    before = signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    try:
+        with anyio.open_signal_receiver(signal.SIGUSR1) as signals:
+            trace("entered")
+            for _ in range(2):
+                signal.raise_signal(signal.SIGUSR1)
+                trace("received", signal.Signals(await anext(signals)).name)
+        trace("exit")
+        trace("as before:", signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+@clause(
+    "RUN-90", source=RUNNER, on="asyncio", level="should", expect=["exit m with Cancelled", "Cancelled leaves the run"]
+)
+def a_cancelled_main(trace: Trace, loop: Loop) -> None:
+    """A main task that is cancelled, and not by SIGINT, ends the run with CancelledError."""
+
+    async def main() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().call_soon(task.cancel)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as error:
+            trace("exit m with", error)
+            raise
+
+    try:
+        loop.run(main)
+    except asyncio.CancelledError as error:
+        trace(error, "leaves the run")
+
+
+@clause(
+    "RUN-91",
+    source="library/asyncio-eventloop.html#asyncio.loop.set_task_factory",
+    on="asyncio",
+    expect=["factory called", "the task is the factory's: True", "result 7"],
+)
+async def tasks_come_from_the_task_factory(trace: Trace) -> None:
+    """Tasks are made by the task factory that was set on the loop."""
+    made = []
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
+        trace("factory called")
+        made.append(asyncio.Task(coroutine, loop=loop, **options))
+        return made[-1]
+
+    async def seven() -> int:
+        await checkpoint()
+        return 7
+
+    events = asyncio.get_running_loop()
+    before = events.get_task_factory()
+    events.set_task_factory(factory)
+    task = asyncio.create_task(seven())
+    events.set_task_factory(before)
+    trace("the task is the factory's:", task is made[0])
+    trace("result", await task)
