@@ -6,11 +6,13 @@ this package are the engine. Importing it starts nothing and loads no loop libra
 
 from __future__ import annotations
 
+from asyncwith.arms import Question
 from asyncwith.clauses import clause
 from asyncwith.expectations import any_order, by_loop, by_version
 from asyncwith.loops import Loop, register_loop
 from asyncwith.libraries import Library, Names, register_library
 from asyncwith.managers import Logged
+from asyncwith.timed import Suspend
 from asyncwith.trace import Trace, chain, describe, is_cancellation
 
 __all__ = [
@@ -18,6 +20,8 @@ __all__ = [
     "Logged",
     "Loop",
     "Names",
+    "Question",
+    "Suspend",
     "Trace",
     "any_order",
     "by_loop",

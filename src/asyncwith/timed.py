@@ -1,0 +1,148 @@
+"""From the body of an arm to the coroutine that times it.
+
+A function call per operation would cost as much as the `async with` under test, so an arm is not called: its body is
+lifted out of the source and compiled into a loop between two readings of the clocks, as if somebody had written that loop
+by hand. Line numbers stay those of the program, so that tracebacks and profilers show the arm.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Awaitable, Callable, Iterator
+from functools import cache, partial
+from itertools import repeat
+from time import perf_counter_ns, thread_time_ns
+from types import FunctionType
+from typing import Any, Protocol, cast
+
+from asyncwith.errors import InputError
+from asyncwith.loops import Loop
+
+__all__ = ["Suspend", "Timed", "compile_timed", "parsed", "suspension", "time_nothing"]
+
+Suspend = Callable[[], Awaitable[object]]
+GIVEN = {"n", "suspend"}  # what an arm may ask for: its size, and how the loop suspends
+
+# Thread time costs a system call, so it is read outside of the wall time.
+TEMPLATE = """
+async def timed(operations, suspend, n, *, repeat=None, wall=None, cpu=None):
+    cpu_start = cpu()
+    wall_start = wall()
+    for turn in repeat(None, operations):
+        pass
+    wall_spent = wall() - wall_start
+    return wall_spent, cpu() - cpu_start
+"""
+TOOLS = {"@repeat": repeat, "@wall": perf_counter_ns, "@cpu": thread_time_ns}
+
+
+class Timed(Protocol):
+    """Perform an arm so many times; return the nanoseconds of wall time and of this thread's CPU time that it took."""
+
+    def __call__(self, operations: int, suspend: Suspend, n: int | None, /) -> Awaitable[tuple[int, int]]:
+        """Return the two durations."""
+
+
+def suspension(loop: Loop) -> Suspend:
+    """Return how `loop` is told to let others run and come back: its own documented way, and nothing of anyio.
+
+    Both do the same by their documentation: one pass of the scheduler, in which a cancellation may arrive. Going through
+    anyio would add its bookkeeping to one and not to the other. No Python function stands in between: `partial` is C.
+    """
+    if loop.family == "trio":
+        from trio.lowlevel import checkpoint  # noqa: PLC0415 - importing asyncwith imports no loop library
+
+        return checkpoint
+    import asyncio  # noqa: PLC0415 - as above
+
+    return partial(asyncio.sleep, 0)
+
+
+class _Unspeakable(ast.NodeTransformer):
+    """Give the template's names a form that no program can write, so that no arm can touch them; put all on one line."""
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node, ast.Name):
+            node.id = f"@{node.id}"
+        elif isinstance(node, ast.arg) and node.arg not in GIVEN:
+            node.arg = f"@{node.arg}"
+        if isinstance(node, ast.expr | ast.stmt | ast.arg):
+            node.lineno = node.end_lineno = self.line
+        return node
+
+
+def compile_timed(function: Callable[..., Any]) -> Timed:
+    """Return the coroutine function that times the body of `function`.
+
+    Raises `InputError` for a body that cannot stand in a loop between two clocks.
+    """
+    definition = _definition(function)
+    tree = _Unspeakable(definition.lineno).visit(ast.parse(TEMPLATE))
+    outer = cast("ast.AsyncFunctionDef", cast("ast.Module", tree).body[0])
+    outer.name = definition.name
+    loop = next(node for node in outer.body if isinstance(node, ast.For))
+    loop.body = definition.body
+    made: dict[str, Any] = {}
+    code = compile(cast("ast.Module", tree), function.__code__.co_filename, "exec", dont_inherit=True)
+    exec(code, function.__globals__, made)  # noqa: S102 - the program's own text among the program's own names
+    timed = made[definition.name]
+    timed.__kwdefaults__ = TOOLS
+    return cast("Timed", timed)
+
+
+def _definition(function: Callable[..., Any]) -> ast.AsyncFunctionDef:
+    """Return the parsed definition of `function`, if its body can be lifted out."""
+    if not isinstance(function, FunctionType):
+        msg = f"{function!r} cannot be an arm"
+        raise InputError(msg, "decorate an `async def`")
+    code = function.__code__
+    place = f"{code.co_filename}:{code.co_firstlineno}"
+    for node in ast.walk(parsed(code.co_filename)):
+        if isinstance(node, ast.AsyncFunctionDef):
+            first = node.decorator_list[0] if node.decorator_list else node
+            if first.lineno == code.co_firstlineno and node.name == code.co_name:
+                break
+    else:
+        msg = f"{place}: there is no `async def` to take the body of an arm from"
+        raise InputError(msg)
+    if code.co_freevars:
+        msg = f"{place}: the arm uses {', '.join(code.co_freevars)} of the function around it"
+        raise InputError(msg, "an arm may use names of its module only")
+    asked = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    if not asked <= GIVEN:
+        msg = f"{place}: an arm is given `n` and `suspend`, not {', '.join(sorted(asked - GIVEN))}"
+        raise InputError(msg)
+    for bad in _leaving(node.body, in_loop=False):
+        msg = f"{code.co_filename}:{bad.lineno}: `{ast.unparse(bad)}` would leave the timed loop"
+        raise InputError(msg, "the body of an arm runs to its end each time")
+    return node
+
+
+@cache
+def parsed(filename: str) -> ast.Module:
+    """Return the source of a loaded module as a tree."""
+    return ast.parse("".join(linecache.getlines(filename)))
+
+
+def _leaving(nodes: list[Any], *, in_loop: bool) -> Iterator[ast.stmt | ast.expr]:
+    """Yield whatever in the body would end the timed loop early or turn the coroutine into a generator."""
+    for node in nodes:
+        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom):
+            yield node
+        elif isinstance(node, ast.Break | ast.Continue) and not in_loop:
+            yield node
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            inner = in_loop or isinstance(node, ast.For | ast.AsyncFor | ast.While)
+            yield from _leaving(list(ast.iter_child_nodes(node)), in_loop=inner)
+
+
+async def _nothing() -> None:
+    pass
+
+
+time_nothing = compile_timed(_nothing)  # what the loop around an arm costs by itself
