@@ -1,0 +1,254 @@
+"""What a report is about, as data: runs, the clauses and verdicts of each, and what was measured.
+
+Nothing here reads or draws. `read_runs` in `runs` makes these from files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from asyncwith.verdicts import Outcome, Verdict
+
+__all__ = [
+    "Cell",
+    "Check",
+    "Conformance",
+    "Control",
+    "Costs",
+    "Departure",
+    "Finished",
+    "Judged",
+    "Model",
+    "Promise",
+    "Provenance",
+    "Question",
+    "Run",
+]
+
+NO_LOOP = "python"  # the loop of checks that need none
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where and with what a run was made."""
+
+    asyncwith: str
+    created: str
+    python: str
+    implementation: str
+    build: str
+    gil: bool
+    jit: bool
+    platform: str
+    machine: str
+    cpu: str
+    cores: int | None
+    packages: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A clause as a file of results tells of it."""
+
+    id: str
+    chapter: str
+    claim: str
+    source: str
+    links: tuple[tuple[str, str], ...]
+    level: str
+    versions: str
+    on: str | None
+    name: str
+    line: int
+    code: str
+
+
+@dataclass(frozen=True, order=True)
+class Check:
+    """One clause on one loop with one library, by name."""
+
+    clause: str
+    loop: str
+    library: str
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A deviation that was known before the run."""
+
+    why: str
+    link: str
+    versions: str
+    since: str
+    stale: bool
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came out of a check."""
+
+    verdict: Verdict
+    departure: Departure | None
+
+    @property
+    def state(self) -> str:
+        """The outcome, or `departs` for a known deviation and `stale` for one that is not seen any more."""
+        if self.departure is None or self.verdict.outcome is Outcome.NOT_RUN:
+            return self.verdict.outcome.value
+        return "departs" if self.verdict.outcome.is_failure else "stale"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The counts that a run writes when it ends by itself."""
+
+    declared: int
+    started: int
+    finished: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Conformance:
+    """All verdicts of a run, and what was to be judged."""
+
+    edition: str
+    provenance: Provenance
+    loops: Mapping[str, str]
+    absent: Mapping[str, str]
+    libraries: Mapping[str, str]
+    promises: Mapping[str, Promise]
+    checks: tuple[Check, ...]
+    verdicts: Mapping[Check, Judged]
+    finished: Finished | None
+
+    @property
+    def lost(self) -> str:
+        """What is missing, as a sentence, or nothing."""
+        declared, judged = len(self.checks), len(self.verdicts)
+        if self.finished is None:
+            return f"The run was stopped before its end: of {declared} declared checks, {judged} were judged."
+        counts = self.finished
+        if not counts.declared == counts.started == counts.finished == declared == judged:
+            return (
+                f"The run lost checks: {counts.declared} were declared, {counts.started} started and {counts.finished} "
+                f"finished; the file holds {judged} verdicts."
+            )
+        return ""
+
+    def state(self, check: Check) -> str:
+        """Return how `check` ended: a `Judged.state`, `no verdict` if it was lost, nothing if it was not declared."""
+        if check in self.verdicts:
+            return self.verdicts[check].state
+        return "no verdict" if check in self.declared else ""
+
+    @cached_property
+    def declared(self) -> frozenset[Check]:
+        """The checks as a set."""
+        return frozenset(self.checks)
+
+
+@dataclass(frozen=True)
+class Control:
+    """A ratio that is known to be 1, as it was measured."""
+
+    name: str
+    question: str
+    arm: str
+    size: int | None
+    ratio: float
+    low: float
+    high: float
+    held: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One arm on one loop: what it costs, and how that compares. `ratio` is to the reference loop, `of_floor` to the floor arm."""
+
+    arm: str
+    size: int | None
+    loop: str
+    seconds: Interval | None
+    cpu_seconds: float | None
+    ratio: Interval | None
+    of_floor: Interval | None
+    verdict: str
+    agree: bool
+    control: bool
+    not_timed: str
+    values: tuple[float, ...]
+    ratios: tuple[float, ...]
+    command: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """One table of costs."""
+
+    name: str
+    asks: str
+    of: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """All that a run measured."""
+
+    provenance: Provenance
+    reference: str
+    loops: Mapping[str, str]
+    confidence: float
+    margin: float
+    until: float
+    blocks: int
+    seconds: float
+    holds: bool
+    controls: tuple[Control, ...]
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One directory of results. Either half may be missing, not both."""
+
+    name: str
+    label: str
+    conformance: Conformance | None
+    costs: Costs | None
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the run was made; both halves agree on it."""
+        half = self.conformance or self.costs
+        assert half is not None  # noqa: S101 - see the class
+        return half.provenance
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything that a report shows."""
+
+    runs: tuple[Run, ...]
+
+    @cached_property
+    def promises(self) -> dict[str, Promise]:
+        """Every clause of any run by id, in order of first mention; where editions differ, as the first run has it."""
+        found: dict[str, Promise] = {}
+        for run in self.runs:
+            for permanent_id, promise in (run.conformance.promises if run.conformance else {}).items():
+                found.setdefault(permanent_id, promise)
+        return found

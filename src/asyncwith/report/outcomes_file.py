@@ -1,0 +1,135 @@
+"""Reading `outcomes.jsonl`: a declaration, then a verdict per line, then the counts, if the run lived to write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from asyncwith.errors import InputError
+from asyncwith.report.headers import check_format, read_provenance
+from asyncwith.report.model import Check, Conformance, Departure, Finished, Judged, Promise
+from asyncwith.report.places import Place, parse
+from asyncwith.verdicts import Outcome, Verdict
+
+__all__ = ["read_outcomes"]
+
+CLAUSE_ID = r"[A-Z]+-\d{2,3}"  # becomes a file name: nothing else may get through
+
+
+def read_outcomes(path: Path) -> Conformance:
+    """Return the verdicts in the file `path`."""
+    lines = _lines(path)
+    first = next(lines, None)
+    if first is None:
+        msg = f"{path}, line 1: nothing was declared"
+        raise InputError(msg, "the run was stopped before it began; run it again")
+    declared = _declaration(first)
+    verdicts: dict[Check, Judged] = {}
+    finished = None
+    for line in lines:
+        if finished is not None:
+            line.fail("nothing after the counts")
+        if line["kind"].one_of("verdict", "finished") == "finished":
+            counts = [line[key].count() for key in ("declared", "started", "finished")]
+            finished = Finished(counts[0], counts[1], counts[2], line["seconds"].number())
+            continue
+        check = Check(line["clause"].name(), line["loop"].name(), line["library"].name())
+        if check not in declared.declared or check in verdicts:
+            line.fail("the one verdict of a declared check")
+        verdicts[check] = _judged(line)
+    return Conformance(
+        declared.edition,
+        declared.provenance,
+        declared.loops,
+        declared.absent,
+        declared.libraries,
+        declared.promises,
+        declared.checks,
+        verdicts,
+        finished,
+    )
+
+
+def _lines(path: Path) -> Iterator[Place]:
+    """Yield the lines of `path`, without the last one if a kill left it half written."""
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                try:
+                    yield parse(raw, f"{path}, line {number}")
+                except InputError:
+                    if raw.endswith(b"\n") or number == 1:
+                        raise
+    except OSError as error:
+        msg = f"{path}: {error.strerror}"
+        raise InputError(msg) from error
+
+
+def _declaration(line: Place) -> Conformance:
+    line["kind"].one_of("declared")
+    check_format(line)
+    promises = {}
+    for permanent_id, each in line["clauses"].items():
+        Place(permanent_id, each.where).name(CLAUSE_ID)
+        promises[permanent_id] = Promise(
+            id=permanent_id,
+            chapter=each["chapter"].name(),
+            claim=each["claim"].text(),
+            source=each["source"].text(),
+            links=tuple((words.text(), address.text()) for words, address in map(_pair, each["links"])),
+            level=each["level"].one_of("must", "should", "informational"),
+            versions=each["versions"].text(),
+            on=each.optional("on", Place.name),
+            name=each["name"].name(),
+            line=each["line"].count(),
+            code=each["code"].text(),
+        )
+    checks = []
+    for each in line["checks"]:
+        named = [part.name() for part in each]
+        if len(named) != 3 or named[0] not in promises:  # noqa: PLR2004 - clause, loop, library
+            each.fail("a declared clause, a loop and a library")
+        checks.append(Check(*named))
+    if len(set(checks)) != len(checks):
+        line["checks"].fail("every check once")
+    return Conformance(
+        edition=line["edition"].name(),
+        provenance=read_provenance(line["provenance"]),
+        loops={name: each.text() for name, each in line["loops"].items()},
+        absent={name: each.text() for name, each in line["absent"].items()},
+        libraries={name: each.text() for name, each in line["libraries"].items()},
+        promises=promises,
+        checks=tuple(checks),
+        verdicts={},
+        finished=None,
+    )
+
+
+def _pair(place: Place) -> list[Place]:
+    both = list(place)
+    if len(both) != 2:  # noqa: PLR2004 - words and address
+        place.fail("the words of a link and its address")
+    return both
+
+
+def _judged(line: Place) -> Judged:
+    verdict = Verdict(
+        outcome=Outcome(line["outcome"].one_of(*(each.value for each in Outcome))),
+        reason=line["reason"].text(),
+        expected=line["expected"].lines(),
+        trace=line["trace"].lines(),
+        difference=line.optional("difference", Place.count),
+        details=line["details"].text(),
+        seconds=line["seconds"].number(),
+    )
+    return Judged(verdict, line.optional("departure", _departure))
+
+
+def _departure(place: Place) -> Departure:
+    return Departure(
+        why=place["why"].text(),
+        link=place["link"].text(),
+        versions=place["versions"].text(),
+        since=place["since"].text(),
+        stale=place["stale"].flag(),
+    )

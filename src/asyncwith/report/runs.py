@@ -1,0 +1,52 @@
+"""Reading runs: directories with `outcomes.jsonl`, `costs.json` or both become a `Model`, or an `InputError` names the place.
+
+A run that was killed is legal: its last line may be half written and its end may be missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from asyncwith.errors import InputError
+from asyncwith.report.costs_file import read_costs
+from asyncwith.report.model import Model, Run
+from asyncwith.report.outcomes_file import read_outcomes
+
+__all__ = ["read_runs"]
+
+
+def read_runs(paths: Sequence[Path]) -> Model:
+    """Return the runs in the directories `paths`, in that order."""
+    if not paths:
+        msg = "there is no run to report on"
+        raise InputError(msg, "name at least one directory that `asyncwith run` has made")
+    runs = [_read_run(path) for path in paths]
+    names, labels = Counter(run.name for run in runs), Counter(run.label for run in runs)
+    told_apart = []
+    for at, run in enumerate(runs, start=1):
+        name = run.name if names[run.name] == 1 else f"{run.name} ({at})"
+        told_apart.append(
+            Run(name, run.label if labels[run.label] == 1 else f"{run.label} · {name}", run.conformance, run.costs)
+        )
+    return Model(tuple(told_apart))
+
+
+def _read_run(path: Path) -> Run:
+    outcomes, costs = path / "outcomes.jsonl", path / "costs.json"
+    conformance = read_outcomes(outcomes) if outcomes.exists() else None
+    measured = read_costs(costs) if costs.exists() else None
+    half = conformance or measured
+    if half is None:
+        msg = f"{path} is not a run: it has neither {outcomes.name} nor {costs.name}"
+        raise InputError(msg)
+    where = half.provenance
+    if measured is not None and (measured.provenance.python, measured.provenance.machine) != (
+        where.python,
+        where.machine,
+    ):
+        there = measured.provenance
+        msg = f"{costs}: made by Python {there.python} on {there.machine}, but {outcomes.name} by {where.python} on {where.machine}"
+        raise InputError(msg, "a run is of one Python on one machine")
+    return Run(path.resolve().name or "run", f"{where.implementation} {where.python}", conformance, measured)

@@ -1,0 +1,41 @@
+"""The small picture of a cell: its blocks in the order in which they were measured, and the interval drawn from them.
+
+Plain SVG, without the plotting library: there may be hundreds on a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from asyncwith.report.model import Interval
+
+__all__ = ["strip"]
+
+WIDTH, HEIGHT, EDGE = 240, 44, 6
+
+
+def strip(values: Sequence[float], interval: Interval | None, described: str) -> Markup:
+    """Return dots for `values` from left to right, low ones below, with the interval as a band."""
+    bounds = [*values, *((interval.low, interval.high) if interval else ())]
+    if not values:
+        return Markup("")
+    low, high = min(bounds), max(bounds)
+    span = high - low
+    if not 0 < span < float("inf"):
+        span = 1.0
+
+    def y(value: float) -> float:
+        return float(round(HEIGHT - EDGE - (value - low) / span * (HEIGHT - 2 * EDGE), 1))
+
+    step = (WIDTH - 2 * EDGE) / len(values)
+    drawn = Markup("").join(
+        Markup('<circle cx="{}" cy="{}" r="2.5"/>').format(round(EDGE + (at + 0.5) * step, 1), y(value))
+        for at, value in enumerate(values)
+    )
+    if interval:
+        band = Markup('<rect x="0" y="{}" width="{}" height="{}"/>')
+        drawn = band.format(y(interval.high), WIDTH, max(1.0, round(y(interval.low) - y(interval.high), 1))) + drawn
+    frame = '<svg class="strip" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>'
+    return Markup(frame).format(WIDTH, HEIGHT, described, described, drawn)

@@ -1,0 +1,46 @@
+"""The report in a page of Markdown, for the summary of a CI job."""
+
+from __future__ import annotations
+
+import re
+
+from asyncwith.report.model import Model
+from asyncwith.report.views import STATES, columns_of, failures_of, rows_of, tally
+from asyncwith.report.words import sentences
+
+__all__ = ["summary_markdown"]
+
+SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&-])")
+MOST_FAILURES = 50  # a job summary is limited to a megabyte, and a reader to less
+
+
+def summary_markdown(model: Model) -> str:
+    """Return what matters of `model`, the counts per loop and the checks that failed, as GitHub shows Markdown."""
+    columns = columns_of(model)
+    rows = rows_of(model, columns)
+    lines = ["## asyncwith", ""]
+    lines += [
+        f"> **{_plain(run.conformance.lost)}**\n" for run in model.runs if run.conformance and run.conformance.lost
+    ]
+    lines += [f"- {_plain(sentence.text)}" for sentence in sentences(model, rows, columns)]
+    if columns:
+        counts = [tally(rows, column) for column in columns]
+        states = [state for state in STATES if any(count[state] for count in counts)]
+        lines += ["", f"| loop | {' | '.join(f'{STATES[state].sign} {state}' for state in states)} |"]
+        lines += [f"| --- |{' ---: |' * len(states)}"]
+        for column, count in zip(columns, counts, strict=True):
+            lines.append(f"| {_plain(column.name)} | {' | '.join(str(count[state]) for state in states)} |")
+    failures = [(row, column) for column in columns for row in failures_of(rows, column)]
+    if failures:
+        lines += ["", "| clause | loop | outcome | reason |", "| --- | --- | --- | --- |"]
+    for row, column in failures[:MOST_FAILURES]:
+        entry = row.entries[column.at]
+        lines.append(f"| {row.promise.id} | {_plain(column.name)} | {entry.state} | {_plain(entry.reason[:300])} |")
+    if len(failures) > MOST_FAILURES:
+        lines.append(f"\n… and {len(failures) - MOST_FAILURES} more.")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Return `text` on one line and without meaning in Markdown or HTML."""
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))

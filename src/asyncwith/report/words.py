@@ -1,0 +1,170 @@
+"""Figures and verdicts in words: units, ratios and the sentences that an overview begins with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from asyncwith.report.model import Cell, Costs, Interval, Model, Question, Run
+from asyncwith.report.views import Column, Row, failures_of
+
+__all__ = ["VERDICTS", "Sentence", "duration", "half_width", "listing", "sentences", "times"]
+
+VERDICTS = {
+    "faster": ("▼", "The whole interval lies below 1 by more than chance explains, and not within the margin."),
+    "slower": ("▲", "The whole interval lies above 1 by more than chance explains, and not within the margin."),
+    "equivalent": ("=", "The whole interval lies within the margin around 1: no difference that matters."),
+    "unproven": (
+        "~",
+        "The interval is too wide, or a control failed: the figures prove neither a difference nor its absence.",
+    ),
+    "reference": ("●", "The loop that the others are compared with."),
+}
+MOST_NAMED = 6  # clauses in a sentence; the page that the sentence leads to has them all
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Something that matters, and the page with the evidence. `tone` is that of a state."""
+
+    text: str
+    page: str
+    anchor: str
+    tone: str
+
+
+def duration(seconds: float) -> str:
+    """Return `seconds` to three digits in the unit that suits it."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if abs(seconds) >= size:
+            return f"{_three(seconds / size)} {unit}"
+    return f"{_three(seconds / 1e-9)} ns"
+
+
+def _three(number: float) -> str:
+    """Return `number` to three digits, without an exponent where a person would write none."""
+    return (
+        f"{number:#.3g}".rstrip(".")
+        if 0.01 <= abs(number) < 1000
+        else f"{number:.0f}"
+        if abs(number) < 1e6
+        else f"{number:.2e}"
+    )  # noqa: PLR2004
+
+
+def times(ratio: float) -> str:
+    """Return a ratio of times to two or three digits: `1.75×`."""
+    return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:,.0f}×" if ratio < 1e6 else f"{ratio:.1e}×"  # noqa: PLR2004 - readable
+
+
+def half_width(interval: Interval) -> str:
+    """Return how uncertain a ratio is: `±1.3 %`."""
+    wide = (math.sqrt(interval.high / interval.low) - 1) * 100 if interval.low > 0 else math.inf
+    return f"±{wide:.1f} %" if wide < 1000 else "± more than tenfold"  # noqa: PLR2004 - readable
+
+
+def listing(words: Sequence[str]) -> str:
+    """Return `a, b and c`."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def sentences(model: Model, rows: Sequence[Row], columns: Sequence[Column]) -> list[Sentence]:
+    """Return what matters of every run: broken promises, known departures, costs, controls."""
+    found: list[Sentence] = []
+    for run in model.runs:
+        about = f"{run.label}: " if len(model.runs) > 1 else ""
+        mine = [column for column in columns if column.run is run]
+        if mine:
+            found += _held(about, rows, mine)
+        if run.costs is not None:
+            found += _cost(about, run, run.costs)
+    differing = sum(row.differs for row in rows)
+    if columns:
+        text = (
+            f"{_count(differing, 'clause')} of {len(rows)} end differently, or leave another trace, from loop to loop."
+        )
+        found.append(Sentence(text, "matrix", "differs=yes", "quiet"))
+    return found
+
+
+def _held(about: str, rows: Sequence[Row], columns: Sequence[Column]) -> Iterable[Sentence]:
+    whole = []
+    for column in columns:
+        failing = failures_of(rows, column)
+        ids = [row.promise.id for row in failing]
+        if failing:
+            more = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
+            text = f"{about}{_spoken(column)} fails {_count(len(ids), 'check')}: {', '.join(ids[:MOST_NAMED])}{more}."
+            yield Sentence(text, "matrix", f"column={column.at}&outcome=failure", "bad")
+        elif any(row.entries[column.at].state in ("passed", "departs") for row in rows):
+            whole.append(_spoken(column))
+    if whole:
+        text = f"{about}{listing(whole)} {'keep' if len(whole) > 1 else 'keeps'} every promise judged, known departures aside."
+        yield Sentence(text, "matrix", "", "good")
+    known = {_spoken(column): sum(row.entries[column.at].state == "departs" for row in rows) for column in columns}
+    if any(known.values()):
+        parts = [f"{name} in {_count(number, 'clause')}" for name, number in known.items() if number]
+        yield Sentence(f"{about}Known departures: {listing(parts)}.", "matrix", "outcome=departs", "known")
+
+
+def _spoken(column: Column) -> str:
+    return column.title if column.library == "contextlib" else f"{column.title} with {column.library}"
+
+
+def _cost(about: str, run: Run, costs: Costs) -> Iterable[Sentence]:
+    for question in costs.questions:
+        parts = [part for loop in costs.loops if loop != costs.reference for part in _compared(question, loop)]
+        if parts:
+            text = f"{about}{question.name}, against {costs.reference}: {'; '.join(parts)}."
+            yield Sentence(text, "costs", f"{question.name}", "quiet")
+    if not costs.holds:
+        failed = [control.name for control in costs.controls if not control.held]
+        named = f" ({', '.join(dict.fromkeys(failed))})" if failed else ""
+        yield Sentence(
+            f"{about}Controls failed{named}: the cost figures of this run prove nothing.", "costs", "controls", "bad"
+        )
+    elif costs.controls:
+        yield Sentence(
+            f"{about}All {len(costs.controls)} controls of the cost figures held.", "costs", "controls", "good"
+        )
+
+
+def _compared(question: Question, loop: str) -> Iterable[str]:
+    cells = [
+        cell for cell in question.cells if cell.loop == loop and not cell.control and not cell.not_timed and cell.ratio
+    ]
+    if not cells:
+        return
+    parts = []
+    for verdict, word in (("faster", "faster"), ("slower", "slower")):
+        proven = [cell for cell in cells if cell.verdict == verdict]
+        if proven:
+            where = "" if len(proven) == len(cells) else f" in {len(proven)} of {len(cells)} figures"
+            parts.append(f"{_extent(proven)} {word}{where}")
+    same = sum(cell.verdict == "equivalent" for cell in cells)
+    if same == len(cells):
+        parts.append("costs the same")
+    elif same:
+        parts.append(f"the same in {same}")
+    unproven = sum(cell.verdict == "unproven" for cell in cells)
+    if unproven:
+        parts.append(f"unproven in {unproven if unproven < len(cells) else 'all'}")
+    yield f"{loop} {', '.join(parts)}"
+
+
+def _extent(cells: Sequence[Cell]) -> str:
+    """Return by how much: one ratio with its uncertainty, or the least and the greatest. Always above 1: faster is 1 / ratio."""
+    ratios = [cell.ratio for cell in cells if cell.ratio is not None]
+    factors = sorted(max(each.value, 1 / each.value) for each in ratios)
+    if len(ratios) == 1:
+        return f"{times(factors[0])} ({half_width(ratios[0])})"
+    return (
+        times(factors[0])
+        if times(factors[0]) == times(factors[-1])
+        else f"{times(factors[0])[:-1]}–{times(factors[-1])}"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
