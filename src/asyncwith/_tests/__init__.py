@@ -1,0 +1,1 @@
+"""The engine's own tests, and the faulty loops, libraries and statements by which the clauses prove that they can fail."""

@@ -1,0 +1,66 @@
+"""Departures concern what they name and nothing else, and a bad file is told by file and entry."""
+
+import pytest
+
+from asyncwith.clauses import load_chapters
+from asyncwith.departures import Departure, check_ids, departing, read_departures, read_room
+from asyncwith.errors import InputError
+from asyncwith.rooms import room
+
+
+@pytest.mark.parametrize(
+    ("departure", "loop", "library", "concerned"),
+    [
+        (Departure("A-01", "uvloop", "w"), "uvloop", "contextlib", True),
+        (Departure("A-01", "uvloop", "w"), "asyncio", "contextlib", False),
+        (Departure("A-01", "asyncio", "w"), "asyncio+eager", "contextlib", True),
+        (Departure("A-01", "asyncio+eager", "w"), "asyncio", "contextlib", False),
+        (Departure("A-01", "contextlib", "w"), "trio", "contextlib", True),
+        (Departure("A-01", "contextlib", "w"), "trio", "asyncstdlib", False),
+        (Departure("A-01", "python", "w"), "trio", "asyncstdlib", True),
+        (Departure("A-01", "anyio", "w", loops=("asyncio",)), "asyncio+eager", "contextlib", True),
+        (Departure("A-01", "anyio", "w", loops=("asyncio",)), "uvloop", "contextlib", False),
+        (Departure("A-02", "uvloop", "w"), "uvloop", "contextlib", False),
+        (Departure("A-01", "uvloop", "w", versions="<3"), "uvloop", "contextlib", False),
+    ],
+)
+def test_a_departure_concerns_what_it_names(departure, loop, library, concerned):
+    assert (departing([departure], "A-01", loop, library) is not None) is concerned
+
+
+def test_the_room_s_own_departures_name_clauses_that_exist_and_say_why():
+    departures = read_room(room("conformance") / "departures")
+    check_ids(departures, load_chapters(room("conformance")))
+    assert all(each.why for each in departures)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("not toml", "is not TOML"),
+        ("x = 1", r"expected only tables \[\[departure\]\], saw x"),
+        ("departure = 1", r"expected only tables \[\[departure\]\]"),
+        ("departure = [1]", "departure 1: is not a table"),
+        ("[[departure]]\nclause = 'A-01'", "departure 1: .*missing.*why"),
+        ("[[departure]]\nclause = 'A-01'\nwhy = 'w'\nwho = 'me'", "departure 1: .*who"),
+        ("[[departure]]\nclause = 1\nwhy = 'w'", "departure 1: every value is a string"),
+        ("[[departure]]\nclause = 'A-01'\nwhy = 'w'\nversions = 'new'", "departure 1: Invalid specifier"),
+    ],
+)
+def test_a_bad_file_is_told_by_its_name_and_the_place_in_it(tmp_path, text, said):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=f"mine.toml: {said}"):
+        read_departures(path, on="mine")
+
+
+def test_a_user_s_file_says_itself_what_departs(tmp_path):
+    path = tmp_path / "any.toml"
+    path.write_text("[[departure]]\nclause = 'A-01'\nwhy = 'w'")
+    with pytest.raises(InputError, match="missing.*'on'"):
+        read_departures(path)
+
+
+def test_a_departure_from_no_clause_is_refused():
+    with pytest.raises(InputError, match="here: there is no clause A-01"):
+        check_ids([Departure("A-01", "x", "w", place="here")], {"A-02"})
