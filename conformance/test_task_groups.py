@@ -1,4 +1,4 @@
-"""Task groups and scopes, managers themselves, and the tasks inside them: what they wait for, cancel, raise and give."""
+"""Task groups and scopes, managers themselves, and the tasks inside: what they wait for, cancel, raise and give."""
 
 from __future__ import annotations
 
@@ -981,7 +981,7 @@ async def errors_through_a_decorated_generator_with_a_group(trace: Trace, librar
     expect=["enter service", "started 7", "exit service with Cancelled", "left", "start raises ValueError('v')"],
 )
 async def starting_a_service(trace: Trace) -> None:
-    """`start()` waits until the task says that it has started, and gives what it says; what the task entered stays open.
+    """`start()` waits until the task says that it has started, and gives what it says; what it entered stays open.
 
     If the task fails before, `start()` raises its error.
     """
@@ -1155,6 +1155,68 @@ async def leaving_scopes_out_of_order(trace: Trace) -> None:
         await work()
     except RuntimeError as error:
         trace(type(error))
+
+
+@clause(
+    "TG-27",
+    source="anyio cancellation.html; trio#882",
+    level="informational",
+    expect=["group raises ExceptionGroup of RuntimeError", by_loop(asyncio="exit RuntimeError", trio="exit passes")],
+)
+async def leaving_a_scope_in_another_task(trace: Trace) -> None:
+    """A task that ends inside a scope it has entered fails; leaving the scope later in another task is an error on
+    asyncio only.
+    """
+    scope = anyio.CancelScope()
+
+    async def enter() -> None:
+        scope.__enter__()
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(enter)
+    except BaseExceptionGroup as group:
+        trace("group raises", type(group), "of", *map(type, group.exceptions))
+    try:
+        scope.__exit__(None, None, None)
+        trace("exit passes")
+    except RuntimeError as error:
+        trace("exit", type(error))
+
+
+@clause(
+    "TG-31",
+    source="anyio cancellation.html; trio#638",
+    level="informational",
+    expect=[
+        "got 1",
+        "group raises ExceptionGroup of RuntimeError",
+        by_loop(asyncio="aclose RuntimeError", trio="aclose passes"),
+    ],
+)
+async def closing_a_generator_with_a_scope_in_another_task(trace: Trace) -> None:
+    """A generator that holds a scope makes the task fail that advanced it; closing it in another task is an error on
+    asyncio only.
+    """
+
+    async def generate() -> AsyncIterator[int]:
+        with anyio.CancelScope():
+            yield 1
+
+    async def advance() -> None:
+        trace("got", await anext(generator))
+
+    generator = generate()
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(advance)
+    except BaseExceptionGroup as group:
+        trace("group raises", type(group), "of", *map(type, group.exceptions))
+    try:
+        await generator.aclose()
+        trace("aclose passes")
+    except RuntimeError as error:
+        trace("aclose", type(error))
 
 
 @clause("TG-28", source="anyio cancellation.html; trio#1061", expect=["aclose RuntimeError"])
