@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 from anyio.lowlevel import checkpoint
 
-from asyncwith import Names, Trace, chain, clause
+from asyncwith import Names, Trace, chain, clause, describe
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
@@ -870,32 +870,43 @@ async def scope_cancelled_before_the_yield(trace: Trace, library: Names) -> None
     "ACM-60",
     source=TESTS,
     level="should",
-    expect=["made, kept: True True", "body, kept: False False"],
+    expect=["made, kept: True True True", "body, kept: False False False"],
 )
 async def arguments_let_go_at_enter(trace: Trace, library: Names) -> None:
-    """A manager keeps its arguments no longer than until enter, so that a body does not keep alive what the generator
-    let go.
+    """A manager keeps its function and the arguments until enter and no longer, so that the body does not keep them
+    alive.
     """
 
     class Argument:
         pass
 
-    @library.asynccontextmanager
-    async def manager(first: object, second: object) -> AsyncIterator[None]:
-        del first, second
-        yield
+    class Function:
+        async def __call__(self, first: object, second: object) -> AsyncIterator[None]:
+            del self, first, second
+            yield
 
-    first, second = Argument(), Argument()
-    references = weakref.ref(first), weakref.ref(second)
-    made = manager(first, second=second)
-    del first, second
+    function, first, second = Function(), Argument(), Argument()
+    references = weakref.ref(function), weakref.ref(first), weakref.ref(second)
+    made = library.asynccontextmanager(function)(first, second=second)
+    del function, first, second
     trace("made, kept:", *(reference() is not None for reference in references))
     async with made:
         gc.collect()
         trace("body, kept:", *(reference() is not None for reference in references))
 
 
-@clause("ACM-61", source=TESTS, level="should", expect=["normal: False", "propagated: False", "suppressed: True"])
+@clause(
+    "ACM-61",
+    source=TESTS,
+    level="should",
+    expect=[
+        "None: False",
+        "KeyError('k'): False",
+        "RuntimeError('r'): False",
+        "StopAsyncIteration(): False",
+        "ValueError('v'): True",
+    ],
+)
 async def result_of_the_exit(trace: Trace, library: Names) -> None:
     """`__aexit__` called by hand returns True if the generator suppressed the error, and otherwise False."""
 
@@ -906,10 +917,10 @@ async def result_of_the_exit(trace: Trace, library: Names) -> None:
         except ValueError:
             await checkpoint()
 
-    for name, error in (("normal", None), ("propagated", KeyError("k")), ("suppressed", ValueError("v"))):
+    for error in (None, KeyError("k"), RuntimeError("r"), StopAsyncIteration(), ValueError("v")):
         made = manager()
         await made.__aenter__()
-        trace(f"{name}:", await made.__aexit__(type(error) if error else None, error, None))
+        trace(f"{describe(error)}:", await made.__aexit__(type(error) if error else None, error, None))
 
 
 @clause(
@@ -1146,3 +1157,75 @@ async def nested_generators(trace: Trace, library: Names) -> None:
         async with manager("inner", KeyError("k")):
             raise ValueError("v")
     trace("after")
+
+
+@clause(
+    "ACM-70",
+    source=TESTS,
+    level="should",
+    expect=[
+        "Equal('v') the raised object: True",
+        "EqualRuntimeError('r') the raised object: True",
+        "Equal('another') <- Equal('v') the raised object: False",
+        "EqualRuntimeError('another') <- EqualRuntimeError('r') the raised object: False",
+        "EqualRuntimeError('another') <= EqualStop('another') [<- EqualStop('s')] the raised object: False",
+        "suppressed",
+    ],
+)
+async def errors_that_compare_equal(trace: Trace, library: Names) -> None:
+    """Errors are told apart by identity: it does not matter if they, or their classes, say that they are equal to
+    everything.
+    """
+
+    class Always:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = object.__hash__
+
+    class EqualClass(type):
+        __eq__ = Always.__eq__
+        __hash__ = type.__hash__
+
+    class Equal(Always, Exception, metaclass=EqualClass):
+        pass
+
+    class EqualRuntimeError(Always, RuntimeError, metaclass=EqualClass):
+        pass
+
+    class EqualStop(Always, StopAsyncIteration, metaclass=EqualClass):
+        pass
+
+    @library.asynccontextmanager
+    async def manager(replace: bool) -> AsyncIterator[None]:
+        try:
+            yield
+        except StopAsyncIteration:
+            raise EqualRuntimeError("another") from EqualStop("another")
+        except Exception as error:
+            if replace:
+                raise type(error)("another")  # noqa: B904 - the implicit context is the point
+            raise
+
+    class Generator(AsyncGenerator[None, None]):
+        async def asend(self, value: None) -> None:
+            """Yield None."""
+
+        async def athrow(self, *error: Any) -> None:
+            raise EqualStop("another")
+
+    for raised, replace in (
+        (Equal("v"), False),
+        (EqualRuntimeError("r"), False),
+        (Equal("v"), True),
+        (EqualRuntimeError("r"), True),
+        (EqualStop("s"), True),
+    ):
+        try:
+            async with manager(replace):
+                raise raised
+        except Exception as error:
+            trace(chain(error), "the raised object:", error is raised)
+    async with library.asynccontextmanager(Generator)():
+        raise EqualStop("s")
+    trace("suppressed")

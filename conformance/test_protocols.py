@@ -1,4 +1,4 @@
-"""Protocols: which classes count as asynchronous context managers, and what the abstract class gives to its subclasses."""
+"""Protocols: what counts as an asynchronous context manager, and what the abstract class gives to its subclasses."""
 
 import asyncio
 import sys
@@ -44,7 +44,7 @@ def serves(library: Names, kind: type) -> str:
     expect=["bound the manager: True", "exit gives None", "caught ValueError('v')"],
 )
 async def what_the_abstract_class_gives(trace: Trace, library: Names) -> None:
-    """`AbstractAsyncContextManager` has an enter that gives the manager, and an exit, for `super()`, that does nothing."""
+    """The abstract class has an enter that gives the manager itself, and an exit, for `super()`, that does nothing."""
 
     class Manager(library.AbstractAsyncContextManager):  # type: ignore[misc]
         async def __aexit__(self, *details: object) -> object:
@@ -272,7 +272,7 @@ def kinds_of_the_library(trace: Trace, library: Names) -> None:
     ],
 )
 def kinds_of_asyncio(trace: Trace, library: Names) -> None:
-    """asyncio's locks, servers, groups and timeouts serve `async with`, its runner serves `with`, its events neither."""
+    """asyncio's locks, servers, groups and timeouts serve `async with`, its runner serves `with`, events neither."""
     names = ["Lock", "Semaphore", "BoundedSemaphore", "Condition", "Server", "Event", "Queue", "Task"]
     if sys.version_info >= (3, 11):
         names += ["TaskGroup", "Timeout", "Barrier", "Runner"]
@@ -325,3 +325,37 @@ def generator_based_managers(trace: Trace, library: Names) -> None:
     trace("manager:", serves(library, type(made)))
     trace("decorator:", isinstance(made, library.AsyncContextDecorator))
     trace("manager of @contextmanager:", serves(library, type(library.contextmanager(synchronous_manager)())))
+
+
+@clause(
+    "ABC-60",
+    source="Lib/contextlib.py",
+    level="should",
+    expect=[
+        "AsyncExitStack: asynchronous",
+        "generic: True",
+        "aclosing: asynchronous",
+        "generic: True",
+        "nullcontext: asynchronous synchronous",
+        "generic: True",
+        "generator-based manager: asynchronous",
+        "generic: True",
+    ],
+)
+def parents_of_the_managers(trace: Trace, library: Names) -> None:
+    """contextlib's managers have the abstract classes as parents and do not only look like it, so they can be
+    subscripted too.
+    """
+
+    async def manager() -> AsyncIterator[None]:
+        yield
+
+    def show(name: str, kind: Any) -> None:
+        asynchronous = library.AbstractAsyncContextManager in kind.__mro__
+        synchronous = library.AbstractContextManager in kind.__mro__
+        trace(f"{name}:", " ".join(["asynchronous"] * asynchronous + ["synchronous"] * synchronous))
+        trace("generic:", typing.get_origin(kind[int]) is kind)
+
+    for name in ("AsyncExitStack", "aclosing", "nullcontext"):
+        show(name, getattr(library, name))
+    show("generator-based manager", type(library.asynccontextmanager(manager)()))

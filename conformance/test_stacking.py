@@ -142,7 +142,11 @@ async def pushing_a_manager(trace: Trace, library: Names) -> None:
 @clause(
     "STACK-05",
     source=STACK,
-    expect=["asynchronous (1, 2) {'self': 3, 'callback': 4}", "synchronous (5,) {'cm': 6}", "caught ValueError('v')"],
+    expect=[
+        "asynchronous (1, 2) {'self': 3, 'callback': 4}",
+        "synchronous (5,) {'self': 6, 'callback': 7}",
+        "caught ValueError('v')",
+    ],
 )
 async def callbacks_get_their_arguments_only(trace: Trace, library: Names) -> None:
     """Callbacks get the arguments given with them, never the error, and what they return suppresses nothing."""
@@ -158,7 +162,7 @@ async def callbacks_get_their_arguments_only(trace: Trace, library: Names) -> No
 
     try:
         async with library.AsyncExitStack() as stack:
-            stack.callback(callback, 5, cm=6)
+            stack.callback(callback, 5, self=6, callback=7)
             stack.push_async_callback(async_callback, 1, 2, self=3, callback=4)
             raise ValueError("v")
     except ValueError as error:
@@ -739,10 +743,10 @@ async def closed_more_than_once(trace: Trace, library: Names) -> None:
     source="Lib/contextlib.py",
     level="should",
     expect=[
-        "exit c",
+        "exit c with ValueError('v')",
         "exit b with GeneratorExit()",
         "exit a with KeyboardInterrupt()",
-        "caught SystemExit(1)",
+        "caught SystemExit(1) <- KeyboardInterrupt() <- GeneratorExit() <- ValueError('v')",
     ],
 )
 async def fatal_errors_while_unwinding(trace: Trace, library: Names) -> None:
@@ -752,8 +756,9 @@ async def fatal_errors_while_unwinding(trace: Trace, library: Names) -> None:
             stack.push_async_exit(Logged(trace, "a", fails_exit=SystemExit(1), suspends=1))
             stack.push_async_exit(Logged(trace, "b", fails_exit=KeyboardInterrupt(), suspends=1))
             stack.push_async_exit(Logged(trace, "c", fails_exit=GeneratorExit(), suspends=1))
+            raise ValueError("v")
     except SystemExit as error:
-        trace("caught", error)
+        trace("caught", chain(error))
 
 
 @clause("STACK-35", source=STACK, expect=["callback: TypeError", "push_async_callback: TypeError", "left"])
@@ -829,18 +834,23 @@ async def objects_that_are_no_managers(trace: Trace, library: Names) -> None:
         def __exit__(self, *details: object) -> None:
             trace("exit")
 
-    here = f"{__name__}.objects_that_are_no_managers.<locals>"
+    def refused(error: Exception) -> str:
+        if sys.version_info < (3, 11):
+            return type(error).__name__
+        shown = "" if error.__context__ is None or error.__suppress_context__ else " and why"
+        return str(error).replace(f"{__name__}.objects_that_are_no_managers.<locals>", "{here}") + shown
+
     async with library.AsyncExitStack() as stack:
         for manager in (object(), OnlyEnter(), OnlyExit()):
             try:
                 await stack.enter_async_context(manager)
             except (AttributeError, TypeError) as error:
-                trace(type(error) if sys.version_info < (3, 11) else str(error).replace(here, "{here}"))
+                trace(refused(error))
         for manager in (object(), OnlyEnter(), OnlyExit()):
             try:
                 stack.enter_context(manager)
             except (AttributeError, TypeError) as error:
-                trace(type(error) if sys.version_info < (3, 11) else str(error).replace(here, "{here}"))
+                trace(refused(error))
 
 
 @clause(
@@ -1000,3 +1010,129 @@ async def methods_are_looked_up_on_the_class(trace: Trace, library: Names) -> No
         await stack.enter_async_context(Manager())
         stack.enter_context(Manager())
         trace("body")
+
+
+@clause(
+    "STACK-69",
+    source=SYNC_TESTS,
+    expect=[
+        "nested: TypeError('t') <- OSError('o') <- ValueError('v')",
+        "stacked: TypeError('t') <- OSError('o') <- ValueError('v')",
+    ],
+)
+async def error_raised_while_handling_the_given_one(trace: Trace, library: Names) -> None:
+    """An exit that raises the error it was given, catches it and raises another makes no circle of contexts."""
+
+    class Handling:
+        async def __aenter__(self) -> None:
+            """Do nothing."""
+
+        async def __aexit__(self, kind: object, error: BaseException, traceback: object) -> None:
+            await checkpoint()
+            try:
+                raise error
+            except OSError:
+                raise TypeError("t")  # noqa: B904 - the implicit context is the point
+
+    def replacing() -> Logged:
+        return Logged(Trace(), "replacing", fails_exit=OSError("o"), suspends=1)
+
+    try:
+        async with Handling(), replacing():
+            raise ValueError("v")
+    except TypeError as error:
+        trace("nested:", chain(error))
+    try:
+        async with library.AsyncExitStack() as stack:
+            stack.push_async_exit(Handling())
+            stack.push_async_exit(replacing())
+            raise ValueError("v")
+    except TypeError as error:
+        trace("stacked:", chain(error))
+
+
+@clause(
+    "STACK-70",
+    source="reference/datamodel.html#special-method-lookup",
+    level="should",
+    expect=[
+        "statement: OSError",
+        "enter_async_context: OSError",
+        "enter_context: OSError",
+        "push_async_exit: OSError",
+        "push: OSError",
+        "left",
+    ],
+)
+async def error_of_the_lookup(trace: Trace, library: Names) -> None:
+    """An error that the lookup of a method raises propagates: it is not taken for a method that is not there."""
+
+    class Unreadable:
+        def __get__(self, manager: object, kind: object) -> object:
+            raise OSError("lookup")
+
+    class Manager:
+        __enter__ = __exit__ = __aenter__ = __aexit__ = Unreadable()
+
+    try:
+        async with Manager():  # type: ignore[attr-defined]
+            trace("body")
+    except OSError as error:
+        trace("statement:", type(error))
+    async with library.AsyncExitStack() as stack:
+        for register in ("enter_async_context", "enter_context", "push_async_exit", "push"):
+            try:
+                given = getattr(stack, register)(Manager())
+                if register == "enter_async_context":
+                    await given
+            except OSError as error:
+                trace(f"{register}:", type(error))
+    trace("left")
+
+
+@clause(
+    "STACK-71",
+    source=TESTS,
+    level="should",
+    expect=[
+        "nested: Equal('2') <- Equal('1') <- Equal('replaced') <- Equal('body')",
+        "stacked: Equal('2') <- Equal('1') <- Equal('replaced') <- Equal('body')",
+    ],
+)
+async def errors_that_compare_equal(trace: Trace, library: Names) -> None:
+    """Errors are told apart by identity: it does not matter if they say that they are equal to everything, None
+    included.
+    """
+
+    class Equal(Exception):
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        __hash__ = Exception.__hash__
+
+    class Failing:
+        async def __aenter__(self) -> None:
+            """Do nothing."""
+
+        async def __aexit__(self, *details: object) -> None:
+            await checkpoint()
+            try:
+                raise Equal("1")
+            except Equal:
+                raise Equal("2")  # noqa: B904 - the implicit context is the point
+
+    def replacing() -> Logged:
+        return Logged(Trace(), "replacing", fails_exit=Equal("replaced"), suspends=1)
+
+    try:
+        async with Failing(), replacing():
+            raise Equal("body")
+    except Equal as error:
+        trace("nested:", chain(error))
+    try:
+        async with library.AsyncExitStack() as stack:
+            stack.push_async_exit(Failing())
+            stack.push_async_exit(replacing())
+            raise Equal("body")
+    except Equal as error:
+        trace("stacked:", chain(error))

@@ -78,7 +78,7 @@ async def aclosing_what_fails_to_close(trace: Trace, library: Names) -> None:
 
 @clause("UTIL-03", source=f"{ACLOSING}; {TESTS}", expect=["item 1", "item 2", "closed in the same task: True", "after"])
 async def aclosing_a_generator(trace: Trace, library: Names) -> None:
-    """Leaving the loop early inside `aclosing` ends the generator before the next statement, in the task that iterated."""
+    """Leaving the loop early inside `aclosing` ends the generator before the next statement, in the same task."""
 
     async def generate() -> AsyncIterator[int]:
         try:
@@ -199,7 +199,7 @@ async def nullcontext_does_nothing(trace: Trace, library: Names) -> None:
     expect=["Exception: not suppressed", "BaseException: suppressed", "scope: True"],
 )
 async def suppressing_a_cancellation(trace: Trace, library: Names) -> None:
-    """`suppress(Exception)` lets a cancellation pass, `suppress(BaseException)` swallows it; the scope strikes again."""
+    """`suppress(Exception)` lets a cancellation pass, `suppress(BaseException)` takes it; the scope strikes again."""
     with anyio.CancelScope() as scope:
         with library.suppress(BaseException):
             try:
@@ -228,7 +228,7 @@ async def suppressing_a_cancellation(trace: Trace, library: Names) -> None:
     ],
 )
 async def suppressing_a_part_of_a_group(trace: Trace, library: Names) -> None:
-    """`suppress` takes matching errors out of an exception group and raises the rest, whose context is the whole group."""
+    """`suppress` takes matching errors out of an exception group and raises the rest, with the group as context."""
     whole = ExceptionGroup("g", [ValueError(), KeyError("k"), ExceptionGroup("h", [ValueError(), KeyError("l")])])
     try:
         with library.suppress(ValueError):
