@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from asyncwith.clauses import load_chapters
 from asyncwith.conforming import Request, conform
 from asyncwith.hosts import loop_status
-from asyncwith.libraries import builtin_libraries, find_library
+from asyncwith.libraries import builtin_libraries
 from asyncwith.loops import find_loop, known_loops
 from asyncwith.rooms import room
 from asyncwith.terminal import answer, print_conformed, progress_bar, table

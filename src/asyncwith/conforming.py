@@ -88,8 +88,9 @@ class _Reporter:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.state = conformance(session.config)
-        self.state.listeners.append(self._judged)
-        self.progress(len(session.items), self.state.tally)
+        tally = self.state.judging.tally
+        self.state.judging.listeners.append(lambda _: self.progress(tally.declared, tally))
+        self.progress(len(session.items), tally)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -97,10 +98,6 @@ class _Reporter:
 
     def pytest_warning_recorded(self, warning_message: Any) -> None:
         """Swallow: the terminal is not here to print them, and scenarios keep their own."""
-
-    def _judged(self, judged: Judged) -> None:
-        assert self.state is not None  # noqa: S101 - set before any check is performed
-        self.progress(self.state.tally.declared, self.state.tally)
 
 
 def conform(request: Request, progress: Callable[[int, Tally], None]) -> Conformed:
@@ -120,13 +117,13 @@ def conform(request: Request, progress: Callable[[int, Tally], None]) -> Conform
         raise RuntimeError(said.getvalue())
     if state is None or code == pytest.ExitCode.USAGE_ERROR:
         raise UsageError(said.getvalue().replace("ERROR: ", ""))
-    stories = tuple(explain(state.clauses[each.check.clause], each, state.again(each)) for each in state.tally.failing)
-    here = tuple(loop.id for loop in state.loops if loop.id not in state.absent)
+    judging = state.judging
+    failing = judging.tally.failing
     return Conformed(
-        tally=state.tally,
-        stories=stories,
-        loops=here,
-        absent=state.absent,
+        tally=judging.tally,
+        stories=tuple(explain(state.clauses[each.check.clause], each, judging.again(each.check)) for each in failing),
+        loops=tuple(loop.id for loop in judging.loops if loop.id not in judging.absent),
+        absent=judging.absent,
         seconds=time.monotonic() - started,
         interrupted=code == pytest.ExitCode.INTERRUPTED,
     )

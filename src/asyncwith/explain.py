@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from asyncwith.clauses import Clause, links
+from asyncwith.hosts import NO_LOOP, Check
 from asyncwith.outcomes import Judged
 
 __all__ = ["again", "explain"]
@@ -12,11 +13,10 @@ __all__ = ["again", "explain"]
 WIDEST = 60  # columns for the expected side; longer lines push the other side away
 
 
-def again(judged: Judged, loop_spec: str, library_spec: str) -> str:
+def again(check: Check, loop_spec: str, library_spec: str) -> str:
     """Return the command that performs exactly this check again."""
-    check = judged.check
     words = ["asyncwith conform", f"-k {check.clause}"]
-    if check.loop != "python":
+    if check.loop != NO_LOOP:
         words.append(f"--loop {loop_spec}")
     if check.library != "contextlib":
         words.append(f"--library {library_spec}")
@@ -26,7 +26,7 @@ def again(judged: Judged, loop_spec: str, library_spec: str) -> str:
 def explain(clause: Clause, judged: Judged, command: str) -> str:
     """Return the whole story of one check that did not pass."""
     verdict, check = judged.verdict, judged.check
-    where = "outside any loop" if check.loop == "python" else f"on {check.loop}"
+    where = "outside any loop" if check.loop == NO_LOOP else f"on {check.loop}"
     library = "" if check.library == "contextlib" else f" with {check.library}"
     lines = [f"{check.clause} {where}{library}: {verdict.outcome.value}", f"  {clause.claim}", ""]
     if judged.stale:

@@ -65,7 +65,9 @@ class Tally:
     judged: int = 0  # those with an outcome other than not run
     failing: list[Judged] = field(default_factory=list)
     known: list[Judged] = field(default_factory=list)
-    outcomes: dict[str, Counter[str]] = field(default_factory=dict)  # by loop; known departures are counted as such
+    outcomes: dict[str, Counter[str]] = field(
+        default_factory=dict
+    )  # by loop; what fails no run is counted as known or informational
     reasons: Counter[str] = field(default_factory=Counter)  # why checks were not run
 
     def add(self, judged: Judged) -> None:
@@ -73,7 +75,7 @@ class Tally:
         outcome = judged.verdict.outcome
         self.finished += 1
         self.judged += outcome is not Outcome.NOT_RUN
-        word = "known" if judged.known else outcome.value
+        word = "known" if judged.known else outcome.value if judged.fails or not outcome.is_failure else judged.level
         self.outcomes.setdefault(judged.check.loop, Counter())[word] += 1
         if outcome is Outcome.NOT_RUN:
             self.reasons[judged.verdict.reason] += 1

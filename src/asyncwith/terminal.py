@@ -17,8 +17,7 @@ from asyncwith.outcomes import Tally
 
 __all__ = ["Bar", "answer", "print_conformed", "progress_bar", "table"]
 
-OUTCOMES = ("passed", "failed", "crashed", "timed out", "leaked", "flaky", "known", "not run")
-STYLES = {"passed": "green", "known": "yellow", "not run": "dim"}
+OUTCOMES = ("passed", "failed", "crashed", "timed out", "leaked", "flaky", "known", "informational", "not run")
 STORIES_SHOWN = 20
 REASONS_SHOWN = 4
 
