@@ -1,0 +1,1 @@
+"""Random programs made of managers, judged against an executable specification."""

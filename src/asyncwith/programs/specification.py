@@ -1,0 +1,361 @@
+"""What a program does, by the rules of the language: no event loop, no contextlib and no exception is used to tell.
+
+The rules: which exception is being handled is kept by each coroutine for itself, and looked for in the ones that await it
+(`Run.handled`); what is raised gets that one as its context (`link`); `async with` is fifteen lines (`Run.statement`); an exit
+stack is specified as nesting. Three things come from outside: an exception that a loop *sends* into a coroutine, which then
+raises it like any other (trio); one that is *thrown* in, which passes frame by frame through all the coroutines that await
+(asyncio, uvloop); and closing.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from asyncwith.programs import language as lang
+from asyncwith.programs.language import ERRORS, RETURNS, Block, Manager, Program
+from asyncwith.trace import chain
+
+__all__ = ["Delivery", "specified"]
+
+Delivery = Literal["send", "throw"]
+
+
+class Error:
+    """An exception as the specification sees it; `chain` shows it like a real one."""
+
+    def __init__(self, kind: str, *args: str) -> None:
+        self.kind = kind
+        self.args = args
+        self.__cause__: Error | None = None
+        self.__context__: Error | None = None
+        self.__suppress_context__ = False
+
+    def __repr__(self) -> str:
+        return self.kind if self.kind == "Cancelled" else f"{self.kind}({', '.join(map(repr, self.args))})"
+
+    def is_a(self, kind: str) -> bool:
+        """Tell whether `except kind` catches it."""
+        base: type = getattr(builtins, kind)
+        return base is BaseException or issubclass(getattr(builtins, self.kind, BaseException), base)
+
+
+@dataclass
+class Frame:
+    """One coroutine or generator: the exceptions it is handling, innermost last, and whether it was resumed by a throw."""
+
+    handling: list[Error] = field(default_factory=list)
+    thrown: bool = False
+
+
+@dataclass(frozen=True)
+class Jump:
+    """Anything but going on with the next statement: `raise`, `return`, `break`, `continue`."""
+
+    kind: str
+    value: Any = None
+
+
+def specified(program: Program, delivery: Delivery, *, stacks: Literal["nested", "contextlib"] = "nested") -> list[str]:
+    """Return the trace of `program` on a loop that injects exceptions by `delivery`, with its outcome as last line.
+
+    `stacks="contextlib"` tells what contextlib's `AsyncExitStack` makes of it, which is not always the same as nesting.
+    """
+    return Run(program, delivery, stacks).outcome()
+
+
+def link(error: Error, handled: Error | None) -> None:
+    """Make `handled` the context of `error`, which is being raised; cut the chain of `handled` where `error` already is in it."""
+    if handled is None or handled is error:
+        return
+    at, seen = handled, [handled]
+    while at.__context__ is not None and at.__context__ not in seen:
+        if at.__context__ is error:
+            at.__context__ = None
+            break
+        at = at.__context__
+        seen.append(at)
+    error.__context__ = handled
+
+
+class Run:
+    """One run of one program."""
+
+    def __init__(self, program: Program, delivery: Delivery, stacks: str) -> None:
+        self.program = program
+        self.delivery = delivery
+        self.stacks = stacks
+        self.lines: list[str] = []
+        self.errors = {name: Error(kind, name) for name, kind in ERRORS.items()}
+        self.frames: list[Frame] = []
+        self.given: list[Error] = []  # what `raise given` means, innermost last
+        self.variable = 0
+        self.awaits = 0
+        self.shields = 0
+        self.closing = False
+
+    def outcome(self) -> list[str]:
+        jump = self.call(lambda: self.block(self.program.body))
+        if jump is not None and jump.kind == "raise" and not (self.closing and jump.value.kind == "GeneratorExit"):
+            self.log("raised", chain(jump.value))
+        else:
+            self.log("closed" if self.closing else f"returned {jump.value if jump else None}")
+        return self.lines
+
+    def log(self, *words: str) -> None:
+        self.lines.append(" ".join(words))
+
+    # -- exceptions and coroutines
+
+    def handled(self) -> Error | None:
+        """Return the exception being handled. A coroutine that was resumed by a throw does not see its awaiter's (gh-108668)."""
+        for frame in reversed(self.frames):
+            if frame.handling:
+                return frame.handling[-1]
+            if frame.thrown:
+                break
+        return None
+
+    def raised(self, error: Error) -> Jump:
+        link(error, self.handled())
+        return Jump("raise", error)
+
+    def handling(self, error: Error, run: Callable[[], Jump | None]) -> Jump | None:
+        """Run something while `error` is being handled."""
+        self.frames[-1].handling.append(error)
+        jump = run()
+        self.frames[-1].handling.pop()
+        return jump
+
+    def call(self, run: Callable[[], Jump | None], kind: str = "coroutine") -> Jump | None:
+        """Run a coroutine or an asynchronous generator that the current one awaits."""
+        frame = Frame()
+        self.frames.append(frame)
+        jump = run()
+        self.frames.pop()
+        error = jump.value if jump is not None and jump.kind == "raise" else None
+        if error is not None and (error.kind == "StopIteration" or (error.kind, kind) == ("StopAsyncIteration", "async generator")):
+            cause, error = error, Error("RuntimeError", f"{kind} raised {error.kind}")  # PEP 479
+            error.__cause__ = error.__context__ = cause
+            error.__suppress_context__ = True
+        if frame.thrown and self.frames:
+            if self.closing and (error is None or error.kind == "GeneratorExit"):
+                error = Error("GeneratorExit")  # each coroutine is closed by one of its own
+            if error is not None:
+                self.pass_on(error)
+        return Jump("raise", error) if error is not None else jump
+
+    def pass_on(self, error: Error) -> None:
+        """Throw `error` into the current frame, which links it to what that frame itself is handling."""
+        handling = self.frames[-1].handling
+        link(error, handling[-1] if handling else None)
+
+    def suspend(self) -> Jump | None:
+        """Let the loop run once, and be hit by what the program's injection says."""
+        injection, number = self.program.injection, self.awaits
+        if self.closing:
+            return None
+        self.awaits += 1
+        for frame in self.frames:
+            frame.thrown = False
+        hit = number == injection.at or (injection.kind == "level" and number > injection.at and not self.shields)
+        if injection.kind == "nothing" or not hit or (injection.kind == "level" and self.shields):
+            return None
+        self.closing = injection.kind == "close"
+        error = self.errors[injection.error] if injection.kind == "throw" else Error("GeneratorExit" if self.closing else "Cancelled")
+        if self.delivery == "send":
+            return self.raised(error)
+        for frame in self.frames:
+            frame.thrown = True
+        self.pass_on(error)
+        return Jump("raise", error)
+
+    # -- statements
+
+    def block(self, statements: Block) -> Jump | None:
+        for statement in statements:
+            jump = self.step(statement)
+            if jump is not None:
+                return jump
+        return None
+
+    def step(self, statement: lang.Statement) -> Jump | None:  # noqa: C901, PLR0911, PLR0912 - one case per node
+        match statement:
+            case lang.Log(text):
+                self.log(text)
+            case lang.See():
+                self.log("handling", repr(self.handled()))
+            case lang.Set(value):
+                self.variable = value
+            case lang.Get():
+                self.log("variable", str(self.variable))
+            case lang.Await(times):
+                return next(filter(None, (self.suspend() for _ in range(times))), None)
+            case lang.Raise():
+                return self.throw(statement)
+            case lang.Return(value):
+                return Jump("return", value)
+            case lang.Break():
+                return Jump("break")
+            case lang.Continue():
+                return Jump("continue")
+            case lang.Loop(turns, body):
+                for _ in range(turns):
+                    jump = self.block(body)
+                    if jump is not None and jump.kind != "continue":
+                        return jump if jump.kind != "break" else None
+            case lang.Call(body):
+                jump = self.call(lambda: self.block(body))
+                if jump is not None and jump.kind == "raise":
+                    return jump
+                self.log("inner gave", repr(jump.value if jump else None))
+            case lang.Shield(body):
+                self.shields += 1
+                jump = self.block(body)
+                self.shields -= 1
+                return jump
+            case lang.Try():
+                return self.attempt(statement)
+            case lang.With(managers, body, "stack") if self.stacks == "contextlib":
+                return self.stack(managers, body)
+            case lang.With(managers, body, "stack"):
+                return self.nested(managers, body)
+            case lang.With(managers, body):  # a synchronous manager can only stand on a stack
+                return self.nested([replace(each, kind="class") if each.kind == "sync" else each for each in managers], body)
+        return None
+
+    def throw(self, statement: lang.Raise) -> Jump:
+        if not statement.error:
+            handled = self.handled()
+            return Jump("raise", handled) if handled else self.raised(Error("RuntimeError", "No active exception to reraise"))
+        error = self.given[-1] if statement.error == "given" else self.errors[statement.error]
+        if statement.how:
+            error.__cause__ = self.given[-1] if statement.how == "from given" else None
+            error.__suppress_context__ = True
+        return self.raised(error)
+
+    def attempt(self, statement: lang.Try) -> Jump | None:
+        jump = self.block(statement.body)
+        if jump is not None and jump.kind == "raise" and statement.catches and jump.value.is_a(statement.catches):
+            self.log("caught", chain(jump.value))
+            self.given.append(jump.value)
+            jump = self.handling(jump.value, lambda: self.block(statement.handler))
+            self.given.pop()
+        if not statement.final:
+            return jump
+        if jump is not None and jump.kind == "raise":
+            return self.handling(jump.value, lambda: self.block(statement.final)) or jump
+        return self.block(statement.final) or jump
+
+    # -- managers
+
+    def statement(
+        self, enter: Callable[[], Jump | None], body: Callable[[], Jump | None], exit_: Callable[[Error | None], Jump | None]
+    ) -> Jump | None:
+        """Do what `async with` does."""
+        jump = enter()
+        if jump is not None:
+            return jump
+        jump = body()
+        if jump is not None and jump.kind == "raise":
+            error = jump.value
+            left = self.handling(error, lambda: exit_(error))
+            if left is not None and left.kind == "return" and left.value:
+                return None
+        else:
+            left = exit_(None)
+        return left if left is not None and left.kind == "raise" else jump
+
+    def nested(self, managers: Sequence[Manager], body: Block) -> Jump | None:
+        if not managers:
+            return self.block(body)
+        manager, *others = managers
+        return self.statement(
+            lambda: self.enter(manager),
+            lambda: self.nested(others, body),
+            lambda error: self.exit(manager, error),
+        )
+
+    def enter(self, manager: Manager) -> Jump | None:
+        self_enters: Callable[[], Jump | None] = lambda: self.log("enter", manager.name) or self.block(manager.enter)
+        return self_enters() if manager.kind == "sync" else self.call(self_enters, frame_of(manager))
+
+    def exit(self, manager: Manager, error: Error | None) -> Jump | None:
+        """Return what the exit raises or (as a return) whether it suppresses."""
+        if manager.kind == "sync":
+            return self.leave(manager, error)
+        if manager.kind == "generator" and error is not None:
+            return self.call(lambda: self.throw_into_generator(manager, error))
+        return self.call(lambda: self.leave(manager, error), frame_of(manager))
+
+    def leave(self, manager: Manager, error: Error | None) -> Jump | None:
+        if error is None or manager.kind == "callback":
+            self.log("exit", manager.name)
+            return self.block(manager.leave)
+        self.log("exit", manager.name, "with", chain(error))
+        self.given.append(error)
+        jump = self.block(manager.caught)
+        self.given.pop()
+        return jump or Jump("return", RETURNS[manager.returns])
+
+    def throw_into_generator(self, manager: Manager, error: Error) -> Jump | None:
+        """Do what the exit of an `asynccontextmanager` does: the generator sees `error` raised by its `yield`."""
+
+        def generator() -> Jump | None:
+            jump = self.handling(error, lambda: self.leave(manager, error))
+            return Jump("raise", error) if jump == Jump("return", value=False) else jump
+
+        jump = self.call(generator, "async generator")
+        if jump is None or jump.kind != "raise":
+            return jump
+        wrapped = jump.value.kind == "RuntimeError" and error.kind in ("StopIteration", "StopAsyncIteration")
+        came_back = jump.value is error or (wrapped and jump.value.__cause__ is error)
+        return Jump("return", value=False) if came_back else jump
+
+    # -- the departure of contextlib
+
+    def stack(self, managers: Sequence[Manager], body: Block) -> Jump | None:
+        """Do what `async with AsyncExitStack()` really does."""
+        entered: list[Manager] = []
+
+        def enter_all() -> Jump | None:
+            for manager in managers:
+                jump = self.enter(manager)
+                if jump is not None:
+                    return jump
+                entered.append(manager)
+            return self.block(body)
+
+        return self.statement(lambda: None, enter_all, lambda error: self.call(lambda: self.unwind(entered, error)))
+
+    def unwind(self, entered: list[Manager], error: Error | None) -> Jump | None:
+        """Call the exits one after the other, and mend the contexts afterwards as far as that can be done."""
+        outer, current, suppressed, pending = self.handled(), error, False, False
+        for manager in reversed(entered):
+            jump = self.exit(manager, current)
+            if jump is not None and jump.kind == "raise":
+                mend(jump.value, current, outer)
+                current, pending = jump.value, True
+            elif jump is not None and jump.value:
+                current, pending, suppressed = None, False, True
+        if pending and current is not None:
+            context = current.__context__
+            self.raised(current)
+            current.__context__ = context
+            return Jump("raise", current)
+        return Jump("return", error is not None and suppressed)
+
+
+def mend(new: Error, old: Error | None, outer: Error | None) -> None:
+    """Put `old` where the chain of `new` has `outer`; where it ends without, nobody knows what belonged there (gh-102201)."""
+    while new.__context__ is not None and new.__context__ is not old:
+        if new.__context__ is outer:
+            new.__context__ = old
+        else:
+            new = new.__context__
+
+
+def frame_of(manager: Manager) -> str:
+    return "async generator" if manager.kind == "generator" else "coroutine"

@@ -1,0 +1,188 @@
+"""Random programs: drawn from a `random.Random`, which may be Hypothesis's own (`programs`), so that it can vary and shrink them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from asyncwith.programs.language import (
+    RETURNS,
+    Await,
+    Block,
+    Break,
+    Call,
+    Continue,
+    Form,
+    Get,
+    InjectionKind,
+    Kind,
+    Log,
+    Loop,
+    Manager,
+    Program,
+    Raise,
+    Return,
+    See,
+    Set,
+    Shield,
+    Statement,
+    Try,
+    With,
+)
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+__all__ = ["Recipe", "draw", "programs"]
+
+ORDINARY, STOPS = "vwkrbg", "sa"
+CAUGHT = ("Exception", "BaseException", "ValueError", "LookupError")
+DEEPEST = 3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What programs are made of."""
+
+    forms: tuple[Form, ...] = ("nested", "combined")
+    kinds: tuple[Kind, ...] = ("class",)
+    injection: InjectionKind = "nothing"
+    variables: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a block stands, and so what may be written there."""
+
+    depth: int = 0
+    in_loop: bool = False
+    in_function: bool = True  # `return` makes sense
+    given: bool = False  # there is an exception for `raise given`
+    awaits: bool = True
+    stops: bool = True  # StopIteration may be raised
+
+    def inside(self, **changes: bool) -> Place:
+        return Place(**{**vars(self), "depth": self.depth + 1, **changes})
+
+
+def draw(random: Random, recipe: Recipe) -> Block:
+    """Return the body of a program: at least one `async with`, and whatever else."""
+    drawer = _Drawer(random, recipe)
+    place = Place()
+    return (*drawer.block(place, 0, 1), drawer.with_(place), *drawer.block(place, 0, 2))
+
+
+def programs(recipe: Recipe) -> SearchStrategy[Block]:
+    """Return the Hypothesis strategy of the same programs."""
+    from hypothesis import strategies as st  # noqa: PLC0415 - only who asks for it pays for the import
+
+    return st.randoms(use_true_random=False).map(lambda random: draw(random, recipe))
+
+
+class _Drawer:
+    def __init__(self, random: Random, recipe: Recipe) -> None:
+        self.random = random
+        self.recipe = recipe
+        self.managers = 0
+        self.lines = 0
+
+    def block(self, place: Place, least: int, most: int) -> Block:
+        statements: list[Statement] = []
+        for _ in range(self.random.randint(least, most)):
+            statements.append(self.statement(place))
+            if isinstance(statements[-1], Raise | Return | Break | Continue):
+                break
+        return tuple(statements)
+
+    def statement(self, place: Place) -> Statement:
+        choices: list[tuple[int, str]] = [(3, "log"), (5, "raise_"), (1, "see")]
+        if place.awaits:
+            choices.append((4, "await_"))
+        if place.in_function:
+            choices.append((1, "return_"))
+        if place.in_loop:
+            choices.append((2, "leave_loop"))
+        if self.recipe.variables:
+            choices += [(4, "set"), (4, "get")]
+        if place.depth < DEEPEST:
+            choices.append((2, "try_"))
+            if place.awaits:
+                choices += [(2, "with_"), (1, "call"), (1, "loop")]
+                if self.recipe.injection == "level":
+                    choices.append((1, "shield"))
+        weights, names = zip(*choices, strict=True)
+        made: Statement = getattr(self, self.random.choices(names, weights)[0])(place)
+        return made
+
+    def log(self, _: Place) -> Statement:
+        self.lines += 1
+        return Log(f"line {self.lines}")
+
+    def see(self, _: Place) -> Statement:
+        return See()
+
+    def await_(self, _: Place) -> Statement:
+        return Await(self.random.choice((1, 1, 2)))
+
+    def set(self, _: Place) -> Statement:
+        return Set(self.random.randint(1, 9))
+
+    def get(self, _: Place) -> Statement:
+        return Get()
+
+    def raise_(self, place: Place) -> Statement:
+        errors = [*ORDINARY] + [*STOPS] * place.stops
+        if not place.given:
+            return Raise(self.random.choice(errors), self.random.choice(("", "", "", "from None")))
+        error = self.random.choice([*errors, *["given", ""] * 3])
+        return Raise(error, self.random.choice(("", "", "from None", "from given")) if error else "")
+
+    def return_(self, _: Place) -> Statement:
+        return Return(self.random.randint(1, 9))
+
+    def leave_loop(self, _: Place) -> Statement:
+        return self.random.choice((Break(), Continue()))
+
+    def loop(self, place: Place) -> Statement:
+        return Loop(self.random.choice((1, 2, 2, 3)), self.block(place.inside(in_loop=True), 1, 2))
+
+    def call(self, place: Place) -> Statement:
+        return Call(self.block(place.inside(in_loop=False, in_function=True, stops=True), 1, 3))
+
+    def shield(self, place: Place) -> Statement:
+        return Shield(self.block(place.inside(), 1, 2))
+
+    def try_(self, place: Place) -> Statement:
+        body = self.block(place.inside(), 1, 2)
+        catches = self.random.choice(("", *CAUGHT))
+        handler = self.block(place.inside(given=True), 0, 2) if catches else ()
+        final = self.block(place.inside(in_loop=False, in_function=False), 0, 1)
+        return Try(body, catches, handler, final)
+
+    def with_(self, place: Place) -> Statement:
+        managers = tuple(self.manager(place) for _ in range(self.random.choice((1, 1, 2, 2, 3))))
+        return With(managers, self.block(place.inside(), 1, 3), self.random.choice(self.recipe.forms))
+
+    def manager(self, place: Place) -> Manager:
+        kind = self.random.choice(self.recipe.kinds)
+        sync = kind == "sync"
+        inside = place.inside(in_loop=False, in_function=False, awaits=not sync, stops=not sync)
+        inside = Place(**{**vars(inside), "depth": max(inside.depth, DEEPEST - 1)})
+        self.managers += 1
+        name = chr(ord("A") + (self.managers - 1) % 26) + "2" * ((self.managers - 1) // 26)
+        return Manager(
+            name,
+            kind,
+            enter=self.quiet(inside),
+            leave=self.block(inside, 0, 2),
+            caught=self.block(inside.inside(given=not sync), 0, 2) if kind != "callback" else (),
+            returns=self.random.choice([*RETURNS]) if kind != "callback" else "None",
+        )
+
+    def quiet(self, place: Place) -> Block:
+        """Return what a manager does on entering, which mostly succeeds."""
+        if self.random.random() < 0.1:
+            return self.block(place, 1, 1)
+        return (Await(self.random.choice((1, 2))),) if place.awaits and self.random.random() < 0.4 else ()
