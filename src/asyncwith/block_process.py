@@ -1,0 +1,183 @@
+"""The child process that measures one block: every arm on every loop, in slices of half a millisecond, in random order.
+
+Two slices that are compared lie a few milliseconds apart, so that a noisy machine disturbs both. The first loop is the
+reference; it runs twice in each turn, and what the two runs differ by is noise that nobody can deny.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from asyncwith.arms import load_questions
+from asyncwith.blocks import Block, Record, Slice, replace_file
+from asyncwith.loops import find_loop
+from asyncwith.provenance import provenance
+from asyncwith.slices import Slicer, switches
+from asyncwith.timed import Timed, time_nothing
+from asyncwith.trace import describe
+
+__all__ = ["Job", "main"]
+
+SLICE = 500_000  # ns; long beside the clock and the start of a loop (0.2 ms), short beside a scheduler's turn (3 ms)
+JITTER = 0.2  # a fixed length could beat in time with the scheduler's tick
+LEAST_ROUNDS = 5  # a median of fewer is an average
+LONGEST_REASON = 500  # characters
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a block process is asked to do. `largest` leaves out bigger sizes, `not_timed` is known before."""
+
+    id: str
+    room: str
+    questions: list[str]
+    loops: list[str]
+    not_timed: dict[str, str]
+    largest: int
+    seconds: float
+    seed: int
+    hash_seed: int
+    padding: int
+    block: str
+    word: str
+
+
+def main() -> None:
+    """Measure the block that the first argument asks for, and write it to its file."""
+    started = time.monotonic()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked decides; and the loops find one handler less to change
+    job = Job(**json.loads(sys.argv[1]))
+    chance = random.Random(job.seed)  # noqa: S311 - an order, not a secret
+    questions = load_questions(Path(job.room), job.questions)
+    crew = _Crew(job)
+    nothing = _Measured(time_nothing, None)
+    measured = {
+        (question.name, place): _Measured(arm.timed, arm.size)
+        for question in questions
+        for place, arm in enumerate(question.arms)
+        if (arm.size or 1) <= job.largest
+    }
+    turns = [nothing, *measured.values()]
+    chance.shuffle(turns)
+    for each in turns:
+        each.calibrate(crew)
+    gc.collect()
+    gc.freeze()  # collections inside slices look at what the slices make, not at what we loaded
+    before = switches()
+    while len(nothing.again) < LEAST_ROUNDS or time.monotonic() - started < job.seconds:
+        chance.shuffle(turns)
+        for each in turns:
+            each.turn(crew, chance)
+    seconds = time.monotonic() - started
+    conditions = {
+        "seed": job.seed,
+        "hash_seed": job.hash_seed,
+        "padding": job.padding,
+        "load": list(os.getloadavg()) if hasattr(os, "getloadavg") else [],
+        "switches": switches() - before,
+    }
+    records = []
+    for question in questions:
+        for place, arm in enumerate(question.arms):
+            if (question.name, place) in measured:
+                its = measured[question.name, place]
+                slices = {loop: its.slices[loop] for loop in crew.slicers}
+                records.append(Record(question.name, arm.name, arm.size, place, arm.control, arm.floor, slices, its.again))
+    block = Block(
+        id=job.id,
+        provenance=provenance(),
+        conditions=conditions,
+        reference=crew.reference,
+        loops={id_: slicer.loop.version() for id_, slicer in crew.slicers.items()},
+        not_timed=crew.not_timed,
+        asks={question.name: question.asks for question in questions},
+        digests={question.name: question.digest() for question in questions},
+        seconds=seconds,
+        nothing=nothing.again,
+        records=records,
+    )
+    replace_file(Path(job.block), json.dumps(block.to_json()))
+
+
+class _Crew:
+    """The loops of a block that run, and what became of the others."""
+
+    def __init__(self, job: Job) -> None:
+        loops = [find_loop(spec) for spec in job.loops]
+        self.reference = loops[0].id
+        self.slicers = {loop.id: Slicer(loop) for loop in loops if loop.id not in job.not_timed}
+        self.not_timed = dict(job.not_timed)
+        self._word = os.open(job.word, os.O_WRONLY)
+        self._said = 0
+        self._parent = os.getppid()
+        for loop in list(self.slicers):
+            self.attempt(loop, Slicer.check)
+
+    def attempt(self, loop: str, act: Callable[[Slicer], T]) -> T | None:
+        """Do something on a loop, if it still runs. A loop that fails leaves the crew, and None comes back."""
+        if loop not in self.slicers:
+            return None
+        self._say(loop)
+        try:
+            return act(self.slicers[loop])
+        except BaseException as error:  # noqa: BLE001 - a stranger's loop may raise anything, SystemExit too
+            del self.slicers[loop]
+            self.not_timed[loop] = describe(error)[:LONGEST_REASON]
+        if loop == self.reference:
+            sys.exit(f"the reference loop {loop} does not run: {self.not_timed[loop]}")
+        return None
+
+    def _say(self, loop: str) -> None:
+        """Leave word of what runs now, for the parent to read when this process falls silent or dies."""
+        if os.getppid() != self._parent:
+            os._exit(1)  # nobody waits for the block any more
+        self._said += 1
+        os.lseek(self._word, 0, os.SEEK_SET)
+        os.write(self._word, f"{self._said} {loop}\n".encode())
+
+
+class _Measured:
+    """One arm: how many operations fill a slice on each loop, and its slices so far."""
+
+    def __init__(self, timed: Timed, size: int | None) -> None:
+        self.timed = timed
+        self.size = size
+        self.operations: dict[str, int] = {}
+        self.slices: dict[str, list[Slice]] = {}
+        self.again: list[Slice] = []  # the second run on the reference loop
+
+    def calibrate(self, crew: _Crew) -> None:
+        """Find how many operations fill a slice on each loop, which warms the arm up as well."""
+        for loop in list(crew.slicers):
+            found = crew.attempt(loop, lambda slicer: slicer.operations_in(SLICE, self.timed, self.size))
+            self.operations[loop] = found or 1
+            self.slices[loop] = []
+
+    def turn(self, crew: _Crew, chance: random.Random) -> None:
+        """Add a slice on each loop, and the second one on the reference loop, in random order."""
+        runs = [(loop, slices) for loop, slices in self.slices.items() if loop in crew.slicers]
+        runs.append((crew.reference, self.again))
+        chance.shuffle(runs)
+        for loop, slices in runs:
+            operations = max(1, round(self.operations[loop] * chance.uniform(1 - JITTER, 1 + JITTER)))
+            spent = crew.attempt(loop, lambda slicer, many=operations: slicer.slice(self.timed, many, self.size))
+            if spent is not None:
+                slices.append((operations, *spent))
+
+
+if __name__ == "__main__":
+    main()
+    sys.stdout.flush()
+    os._exit(0)  # threads that a loop forgot must not keep a process that is done

@@ -1,0 +1,147 @@
+"""What things cost: the tables of the report, as plain data, and what they say in a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from asyncwith.blocks import replace_file
+from asyncwith.statistics import Interval, Word
+
+__all__ = ["Cell", "Control", "Costs", "QuestionCosts", "write_costs"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Control:
+    """A ratio that is known to be 1, and what was seen of it. It is broken when it is proven to differ by more than the margin."""
+
+    name: str
+    question: str
+    arm: str
+    size: int | None
+    ratio: float
+    low: float
+    high: float
+    held: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One arm on one loop. Times are seconds per operation, or per manager where there is a size, without the empty loop.
+
+    `ratio` is to the reference loop, `of_floor` to the floor of the question on the same loop; each comes with the bounds of
+    its interval. `agree` is false where CPU time contradicts wall time. A cell with `not_timed` has no figures.
+    """
+
+    arm: str
+    size: int | None
+    loop: str
+    control: bool
+    command: str
+    not_timed: str | None = None
+    seconds: float | None = None
+    low: float | None = None
+    high: float | None = None
+    cpu_seconds: float | None = None
+    ratio: float | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    verdict: Word | Literal["reference"] = "unproven"
+    agree: bool = True
+    of_floor: float | None = None
+    of_floor_low: float | None = None
+    of_floor_high: float | None = None
+    values: tuple[float, ...] = ()
+    ratios: tuple[float, ...] = ()
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of the ratio's interval as a fraction; 0 where there is none."""
+        if self.ratio is None or self.ratio_low is None or self.ratio_high is None:
+            return 0.0
+        return Interval(self.ratio, self.ratio_low, self.ratio_high).half_width
+
+
+@dataclass(frozen=True)
+class QuestionCosts:
+    """The table that answers one question."""
+
+    name: str
+    asks: str
+    of: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """All that a set of blocks says. `holds` is false when a control is broken; its question then proves nothing."""
+
+    provenance: dict[str, Any]
+    reference: str
+    loops: dict[str, str]
+    confidence: float
+    margin: float
+    until: float
+    blocks: int
+    seconds: float
+    holds: bool
+    controls: tuple[Control, ...]
+    questions: tuple[QuestionCosts, ...]
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of the widest interval of a ratio."""
+        return max((cell.half_width for question in self.questions for cell in question.cells), default=0.0)
+
+    def sentences(self) -> list[str]:
+        """Return one sentence per question that a person can repeat."""
+        return [_sentence(question, self) for question in self.questions]
+
+
+def write_costs(costs: Costs, directory: Path) -> Path:
+    """Write `costs.json` into the directory of a run."""
+    path = directory / "costs.json"
+    replace_file(path, json.dumps({"format": FORMAT, **asdict(costs)}, indent=1, allow_nan=False) + "\n")
+    return path
+
+
+def _sentence(question: QuestionCosts, costs: Costs) -> str:
+    """Say of each loop where it is faster, slower or the same as the reference, and by how much."""
+    others = [loop for loop in costs.loops if loop != costs.reference]
+    if not others:
+        return f"{question.name}: timed on {costs.reference} alone"
+    return f"{question.name}: " + "; ".join(_about(loop, question, costs) for loop in others)
+
+
+def _about(loop: str, question: QuestionCosts, costs: Costs) -> str:
+    cells = [cell for cell in question.cells if cell.loop == loop and cell.not_timed is None]
+    said = []
+    for verdict in ("faster", "slower"):
+        factors = sorted(
+            1 / cell.ratio if verdict == "faster" else cell.ratio
+            for cell in cells
+            if cell.ratio is not None and cell.verdict == verdict
+        )
+        if factors:
+            least, most = f"{factors[0]:.2f}", f"{factors[-1]:.2f}"
+            spread = most if least == most else f"{least}-{most}"
+            said.append(f"{spread}× {verdict} than {costs.reference} in {_arms(factors, cells)}")
+    same = [cell for cell in cells if cell.verdict == "equivalent"]
+    if same:
+        said.append(f"the same within ±{costs.margin:.0%} in {_arms(same, cells)}")
+    unproven = [cell for cell in cells if cell.verdict == "unproven"]
+    if unproven:
+        said.append(f"unproven in {_arms(unproven, cells)}")
+    return f"{loop} is {', '.join(said)}" if said else f"{loop} was not timed"
+
+
+def _arms(some: Sequence[object], every: Sequence[object]) -> str:
+    if len(some) == len(every):
+        return "all arms" if len(every) > 1 else "the one arm"
+    return f"{len(some)} of {len(every)} arms"

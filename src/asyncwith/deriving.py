@@ -1,0 +1,194 @@
+"""From blocks to what they say. A pure function of the set of blocks: their order and their file names play no part."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import fmean, median
+from typing import Literal
+
+from asyncwith.blocks import Block, Record, Slice, read_blocks
+from asyncwith.costs import Cell, Control, Costs, QuestionCosts
+from asyncwith.errors import InputError
+from asyncwith.statistics import CONFIDENCE, MARGIN, Interval, Word, holm, interval, p_same, word
+
+__all__ = ["derive", "derive_from"]
+
+SMALLEST = 1e-12  # seconds; what is left of an arm that costs no more than the empty loop, so that it has a logarithm
+
+
+def derive(directory: Path, *, until: float = 0.01) -> Costs:
+    """Return what the blocks of a run say. Raises `InputError` if there are none or they do not belong together."""
+    blocks = read_blocks(directory / "blocks")
+    if not blocks:
+        msg = f"{directory / 'blocks'}: there are no blocks"
+        raise InputError(msg, "asyncwith bench makes some")
+    return derive_from(blocks, until=until)
+
+
+def derive_from(blocks: Sequence[Block], *, until: float = 0.01) -> Costs:
+    """Return what `blocks` say; `until` is the half-width aimed at. A loop that failed in one block is not timed at all."""
+    blocks = sorted(blocks, key=lambda block: block.id)
+    loops: dict[str, str] = {}
+    not_timed: dict[str, str] = {}
+    asks: dict[str, str] = {}
+    for block in blocks:
+        loops |= block.loops
+        not_timed |= block.not_timed
+        asks |= block.asks
+    order = list(dict.fromkeys([blocks[0].reference, *loops, *not_timed]))
+    answers = [_Answer(blocks, name, order, not_timed) for name in sorted(asks)]
+    controls = [control for answer in answers for control in answer.controls]
+    return Costs(
+        provenance=dict(blocks[0].provenance),
+        reference=blocks[0].reference,
+        loops={loop: loops[loop] for loop in order if loop not in not_timed},
+        confidence=CONFIDENCE,
+        margin=MARGIN,
+        until=until,
+        blocks=len(blocks),
+        seconds=round(sum(block.seconds for block in blocks), 3),
+        holds=all(control.held for control in controls),
+        controls=tuple(controls),
+        questions=tuple(answer.table(asks[answer.name]) for answer in answers),
+    )
+
+
+@dataclass
+class _Samples:
+    """One arm on one loop: a number per block in each list. All are logarithms but `cpu`."""
+
+    seconds: list[float] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    cpu_ratios: list[float] = field(default_factory=list)
+    of_floor: list[float] = field(default_factory=list)
+
+
+class _Answer:
+    """One question: the samples of all blocks, and what follows from them."""
+
+    def __init__(self, blocks: Sequence[Block], name: str, loops: Sequence[str], not_timed: Mapping[str, str]) -> None:
+        self.name = name
+        self.loops = loops
+        self.not_timed = not_timed
+        self.reference = loops[0]
+        self.arms: dict[str, Record] = {}
+        self.samples: dict[tuple[str, str], _Samples] = defaultdict(_Samples)
+        self.again: dict[str, list[float]] = defaultdict(list)
+        for block in blocks:
+            self._add(block)
+        self.arms = dict(sorted(self.arms.items(), key=lambda item: item[1].place))
+        self.controls = [*self._itself(), *self._never_suspending()]
+
+    def _add(self, block: Block) -> None:
+        records = [record for record in block.records if record.question == self.name]
+        floor = next((record for record in records if record.floor), None)
+        for record in records:
+            self.arms.setdefault(record.label, record)
+            reference = _logs(block, record, record.slices[self.reference])
+            reference_cpu = _cpu(block, record, record.slices[self.reference])
+            self.again[record.label].append(_paired(_logs(block, record, record.again), reference))
+            for loop, slices in record.slices.items():
+                logs, its = _logs(block, record, slices), self.samples[record.label, loop]
+                its.seconds.append(median(logs))
+                its.ratios.append(_paired(logs, reference))
+                its.cpu.append(_cpu(block, record, slices))
+                its.cpu_ratios.append(math.log(its.cpu[-1] / reference_cpu))
+                if floor is not None and loop in floor.slices:
+                    its.of_floor.append(_paired(logs, _logs(block, floor, floor.slices[loop])))
+
+    def _itself(self) -> list[Control]:
+        return [
+            _control(f"{self.reference} against itself", arm, interval(self.again[label]))
+            for label, arm in self.arms.items()
+            if len(self.again[label]) > 1
+        ]
+
+    def _never_suspending(self) -> list[Control]:
+        return [
+            _control(f"{loop} on what never suspends", arm, interval(self.samples[label, loop].ratios))
+            for label, arm in self.arms.items()
+            for loop in self.loops[1:]
+            if arm.control and self._timed(label, loop)
+        ]
+
+    def _timed(self, label: str, loop: str) -> bool:
+        return loop not in self.not_timed and len(self.samples[label, loop].seconds) > 1
+
+    def table(self, asks: str) -> QuestionCosts:
+        """Return the table. Where a control is broken nothing is proven, whatever the intervals say."""
+        compared = [(label, loop) for label in self.arms for loop in self.loops[1:] if self._timed(label, loop)]
+        corrected = dict(zip(compared, holm([p_same(self.samples[key].ratios) for key in compared]), strict=True))
+        sized = any(arm.size is not None for arm in self.arms.values())
+        return QuestionCosts(
+            name=self.name,
+            asks=asks,
+            of="seconds per manager" if sized else "seconds per operation",
+            cells=tuple(self._cell(label, loop, corrected.get((label, loop))) for label in self.arms for loop in self.loops),
+        )
+
+    def _cell(self, label: str, loop: str, corrected: float | None) -> Cell:
+        arm, its = self.arms[label], self.samples[label, loop]
+        command = f"asyncwith bench {self.name} --loop {loop}"
+        cell = Cell(arm=arm.name, size=arm.size, loop=loop, control=arm.control, command=command)
+        if not self._timed(label, loop):
+            return replace(cell, not_timed=self.not_timed.get(loop, "fewer than two blocks have it"))
+        seconds, ratio = interval(its.seconds), interval(its.ratios)
+        of_floor = interval(its.of_floor) if len(its.of_floor) > 1 else None
+        agree = ratio.within(MARGIN) or math.log(ratio.middle) * fmean(its.cpu_ratios) >= 0
+        return replace(
+            cell,
+            seconds=seconds.middle,
+            low=seconds.low,
+            high=seconds.high,
+            cpu_seconds=fmean(its.cpu),
+            ratio=ratio.middle,
+            ratio_low=ratio.low,
+            ratio_high=ratio.high,
+            verdict=self._verdict(ratio, corrected, agree=agree),
+            agree=agree,
+            of_floor=of_floor and of_floor.middle,
+            of_floor_low=of_floor and of_floor.low,
+            of_floor_high=of_floor and of_floor.high,
+            values=tuple(map(math.exp, its.seconds)),
+            ratios=tuple(map(math.exp, its.ratios)),
+        )
+
+    def _verdict(self, ratio: Interval, corrected: float | None, *, agree: bool) -> Word | Literal["reference"]:
+        if corrected is None:
+            return "reference"
+        if not agree or not all(control.held for control in self.controls):
+            return "unproven"
+        return word(ratio, corrected)
+
+
+def _control(name: str, arm: Record, ratio: Interval) -> Control:
+    held = not ratio.beyond(MARGIN)
+    why = "" if held else f"{ratio.low:.3f} to {ratio.high:.3f}, where nothing can differ by more than {MARGIN:.0%}"
+    return Control(name, arm.question, arm.name, arm.size, ratio.middle, ratio.low, ratio.high, held, why)
+
+
+def _logs(block: Block, record: Record, slices: Sequence[Slice]) -> list[float]:
+    """Return the logarithm of the seconds per operation, or per manager, in each round."""
+    nothing = median(wall / operations for operations, wall, _ in block.nothing)
+    return [_log(wall / operations - nothing, record.size) for operations, wall, _ in slices]
+
+
+def _cpu(block: Block, record: Record, slices: Sequence[Slice]) -> float:
+    """Return the CPU seconds of one operation, or manager. Summed, because some systems count CPU time in ticks of 15 ms."""
+    nothing = sum(cpu for _, _, cpu in block.nothing) / sum(operations for operations, _, _ in block.nothing)
+    spent = sum(cpu for _, _, cpu in slices) / sum(operations for operations, _, _ in slices)
+    return math.exp(_log(spent - nothing, record.size))
+
+
+def _log(nanoseconds: float, size: int | None) -> float:
+    return math.log(max(nanoseconds * 1e-9 / (size or 1), SMALLEST))
+
+
+def _paired(logs: Sequence[float], others: Sequence[float]) -> float:
+    """Return the median over the rounds of the ratio within a round, as a logarithm."""
+    return median(one - other for one, other in zip(logs, others, strict=False))

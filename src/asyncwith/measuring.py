@@ -1,0 +1,218 @@
+"""Measuring: blocks one after another, each in a process of its own, until the intervals are narrow enough.
+
+This side only decides, starts, watches and files. It never runs a loop, so no loop can take it down; and whenever it is
+killed, all blocks but the one in flight are on disk and count when the command is given again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from asyncwith.arms import load_questions
+from asyncwith.block_process import Job
+from asyncwith.blocks import Block, check_origin, read_block, read_blocks
+from asyncwith.costs import Costs
+from asyncwith.deriving import derive_from
+from asyncwith.errors import AsyncwithError, UsageError
+from asyncwith.loops import find_loop
+from asyncwith.rooms import room
+
+__all__ = ["NORMAL", "QUICK", "RIGOROUS", "NothingMeasuredError", "Plan", "Progress", "measure"]
+
+PATIENCE = 20.0  # seconds without a new slice until a loop is said to hang; the longest slices take a tenth of one
+LOOKS = 2  # blocks between two looks at the intervals: a schedule fixed beforehand, so that stopping is no search for luck
+DISTORTING = ("PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONMALLOC", "PYTHONTRACEMALLOC")  # each slows loops by its own measure
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to measure: at least `least` blocks, then until every interval is within ± `until` or `seconds` are spent.
+
+    `block` is how long one block takes. `largest` leaves out arms of bigger size, which a quick look cannot afford.
+    """
+
+    least: int
+    seconds: float
+    block: float
+    until: float = 0.01
+    largest: int = sys.maxsize
+
+
+QUICK = Plan(least=8, seconds=44, block=5.0, largest=1_000)
+NORMAL = Plan(least=12, seconds=300, block=8.0)
+RIGOROUS = Plan(least=20, seconds=1_800, block=15.0, until=0.005)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a measurement is. `half_width` is that of the widest interval, None while that is not known."""
+
+    blocks: int
+    least: int
+    seconds: float
+    of_seconds: float
+    half_width: float | None
+
+
+Report = Callable[[Progress], None]
+
+
+class NothingMeasuredError(AsyncwithError):
+    """No block could be measured, so there is nothing to conclude from."""
+
+
+def measure(
+    questions: Sequence[str],
+    loops: Sequence[str],
+    directory: Path,
+    plan: Plan = QUICK,
+    *,
+    progress: Report = lambda _: None,
+    folder: Path | None = None,
+) -> Costs:
+    """Measure `questions` (all if empty) on `loops`, the first of which is the reference, and return what they cost.
+
+    Blocks that `directory` already holds count. `folder` is the bench room unless told otherwise. Raises `InputError` if
+    there are blocks of another origin, and `NothingMeasuredError` if not even the reference loop can be timed.
+    """
+    work = _Work(folder or room("bench"), questions, loops, directory / "blocks", plan, progress)
+    while not work.enough():
+        work.add_block()
+    return derive_from(work.blocks(), until=plan.until)
+
+
+class _Work:
+    """One measurement: what is asked, the blocks that are there, and what became of the loops."""
+
+    def __init__(
+        self, folder: Path, questions: Sequence[str], specs: Sequence[str], blocks: Path, plan: Plan, report: Report
+    ) -> None:
+        asked = load_questions(folder, questions)
+        self.folder, self.specs, self.directory, self.plan, self.report = folder, specs, blocks, plan, report
+        self.questions = [question.name for question in asked]
+        self.labels = [arm.label for question in asked for arm in question.arms if (arm.size or 1) <= plan.largest]
+        loops = [find_loop(spec) for spec in specs]
+        self.loops = [loop.id for loop in loops]
+        if len(set(self.loops)) < len(self.loops):
+            msg = f"of these loops two have the same name: {', '.join(self.loops)}"
+            raise UsageError(msg)
+        self.found = read_blocks(blocks)
+        self.not_timed = {loop.id: reason for loop in loops if (reason := loop.absence())}
+        for block in self.found:
+            self.not_timed |= block.not_timed
+
+    def blocks(self) -> list[Block]:
+        """Return the blocks that answer what is asked; the directory may hold others."""
+        return [block for block in self.found if block.covers(self.labels, self.loops)]
+
+    def enough(self) -> bool:
+        """Tell whether to stop, and report how far we are."""
+        blocks = self.blocks()
+        costs = derive_from(blocks) if len(blocks) > 1 else None
+        self._tell(costs and costs.half_width)
+        if len(blocks) < self.plan.least:
+            return False
+        if _seconds(blocks) + self.plan.block > self.plan.seconds:
+            return True
+        at_look = (len(blocks) - self.plan.least) % LOOKS == 0
+        return at_look and costs is not None and costs.half_width <= self.plan.until
+
+    def add_block(self) -> None:
+        """Measure one more block and file it. If a loop takes the process down, that loop is not timed from now on instead."""
+        reference = self.loops[0]
+        if reference in self.not_timed:
+            raise NothingMeasuredError(self.not_timed[reference])
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="asyncwith-") as scratch:
+            word, errors = Path(scratch, "word"), Path(scratch, "errors")
+            word.touch()
+            job = self._job(word)
+            end = self._watch(job, word, errors)
+            if end is None:
+                self._file(Path(job.block))
+                return
+            loop = word.read_text(encoding="utf-8").partition(" ")[2].strip()
+            last = errors.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+        if loop not in self.loops[1:] or loop in self.not_timed:
+            raise NothingMeasuredError(last or f"{reference}: {end}")
+        self.not_timed[loop] = end
+
+    def _file(self, unfiled: Path) -> None:
+        block = read_block(unfiled)
+        check_origin([*self.found, block], self.directory)
+        unfiled.replace(unfiled.with_suffix(".json"))
+        self.found.append(block)
+        self.not_timed |= block.not_timed
+
+    def _job(self, word: Path) -> Job:
+        id_ = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+        return Job(
+            id=id_,
+            room=str(self.folder),
+            questions=self.questions,
+            loops=list(self.specs),
+            not_timed=self.not_timed,
+            largest=self.plan.largest,
+            seconds=self.plan.block,
+            seed=secrets.randbits(32),
+            hash_seed=secrets.randbits(32),
+            padding=secrets.randbelow(4096),
+            block=str(self.directory / f"{id_}.unfiled"),
+            word=str(word),
+        )
+
+    def _watch(self, job: Job, word: Path, errors: Path) -> str | None:
+        """Run the process of a block; return None if it ended well, and what happened to it if not."""
+        environment = {name: value for name, value in os.environ.items() if name not in DISTORTING}
+        environment |= {"PYTHONHASHSEED": str(job.hash_seed), "ASYNCWITH_PADDING": "x" * job.padding}
+        command = [sys.executable, "-m", "asyncwith.block_process", json.dumps(asdict(job))]
+        with errors.open("wb") as stderr:
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, env=environment
+            )
+        started = silent_since = time.monotonic()
+        said = b""
+        try:
+            while process.poll() is None:
+                now = time.monotonic()
+                self._tell(None, now - started)
+                if (says := word.read_bytes()) != said:
+                    said, silent_since = says, now
+                elif now - silent_since > PATIENCE:
+                    return f"nothing came back for {PATIENCE:.0f} seconds"
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(1.0)
+        finally:
+            process.kill()
+            process.wait()
+        if process.returncode == 0 and Path(job.block).exists():
+            return None
+        return f"the process ended with {_status(process.returncode)}"
+
+    def _tell(self, half_width: float | None, in_flight: float = 0.0) -> None:
+        blocks = self.blocks()
+        spent = _seconds(blocks) + in_flight
+        self.report(Progress(len(blocks), self.plan.least, spent, self.plan.seconds, half_width))
+
+
+def _seconds(blocks: Sequence[Block]) -> float:
+    return sum(block.seconds for block in blocks)
+
+
+def _status(code: int) -> str:
+    """Return an exit code in words: on POSIX a negative one is a signal."""
+    try:
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    except ValueError:
+        return f"signal {-code}"

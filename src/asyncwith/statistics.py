@@ -1,0 +1,83 @@
+"""The arithmetic of verdicts: intervals over blocks, tests corrected for their number, and the words for what they prove.
+
+All ratios are handled as logarithms, so that 2× faster and 2× slower are equally far from the same. The unit of replication
+is the block: slices of one process share its memory layout and its hash seed and are not independent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Literal
+
+from scipy.special import stdtr, stdtrit
+
+__all__ = ["CONFIDENCE", "MARGIN", "Interval", "Word", "holm", "interval", "p_same", "word"]
+
+CONFIDENCE = 0.95
+MARGIN = 0.02  # ratios nearer to 1 than this are the same for every use we know; memory layout alone moves a figure by 1 %
+
+Word = Literal["faster", "slower", "equivalent", "unproven"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A ratio or a duration, and between what it lies with the confidence asked for."""
+
+    middle: float
+    low: float
+    high: float
+
+    @property
+    def half_width(self) -> float:
+        """Half the width as a fraction: 0.01 is ±1 %."""
+        return math.sqrt(self.high / self.low) - 1 if self.low > 0 else math.inf
+
+    def within(self, margin: float) -> bool:
+        """Whether all of it is nearer to 1 than `margin`, in either direction."""
+        return self.low >= 1 / (1 + margin) and self.high <= 1 + margin
+
+    def beyond(self, margin: float) -> bool:
+        """Whether all of it is farther from 1 than `margin`."""
+        return self.low > 1 + margin or self.high < 1 / (1 + margin)
+
+
+def interval(logarithms: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """Return the geometric mean of what the logarithms are of, with Student's interval. Two blocks are the least."""
+    middle = fmean(logarithms)
+    error = stdev(logarithms) / math.sqrt(len(logarithms))
+    reach = float(stdtrit(len(logarithms) - 1, (1 + confidence) / 2)) * error
+    return Interval(math.exp(middle), math.exp(middle - reach), _exp(middle + reach))
+
+
+def _exp(value: float) -> float:
+    return math.exp(min(value, 700.0))  # two blocks that contradict each other reach farther than a float does
+
+
+def p_same(logarithms: Sequence[float]) -> float:
+    """Return how probable a mean so far from 0 is if the true ratio is 1, by Student's test over blocks."""
+    middle, spread = fmean(logarithms), stdev(logarithms)
+    if spread == 0:
+        return 1.0 if middle == 0 else 0.0
+    return 2 * float(stdtr(len(logarithms) - 1, -abs(middle) / (spread / math.sqrt(len(logarithms)))))
+
+
+def holm(probabilities: Sequence[float]) -> list[float]:
+    """Return the probabilities corrected by Holm's method for being so many, in the order given."""
+    corrected = [0.0] * len(probabilities)
+    highest = 0.0
+    for rank, index in enumerate(sorted(range(len(probabilities)), key=probabilities.__getitem__)):
+        highest = max(highest, min(1.0, (len(probabilities) - rank) * probabilities[index]))
+        corrected[index] = highest
+    return corrected
+
+
+def word(ratio: Interval, corrected: float, *, confidence: float = CONFIDENCE, margin: float = MARGIN) -> Word:
+    """Return what is proven of a ratio of durations; a difference too small to matter is called equivalent."""
+    if ratio.within(margin):
+        return "equivalent"
+    if corrected >= 1 - confidence:
+        return "unproven"
+    return "faster" if ratio.middle < 1 else "slower"
