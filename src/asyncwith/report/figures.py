@@ -25,6 +25,7 @@ MARKERS = "osD^vP"  # as many as there are colours, so that neither tells alone
 WIDTH = 7.6  # inches, at 72 units each; the page scales it
 ROW = 0.2  # inches for one loop of one arm
 MOST_ROWS = 60  # a taller picture is not looked at; the table has every figure
+MOST_TICKS = 6
 DRAWABLE = (1e-6, 1e6)  # ratios; beyond them only the table can tell
 TICKS = (
     *(10.0**e for e in range(-6, -1)),
@@ -130,7 +131,9 @@ def draw_scaling(question: Question, costs: Costs, name: str) -> Markup | None:
     figure = _figure(2.4 * down + 0.7)
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     top = 0.6 / (2.4 * down + 0.7)
-    figure.subplots_adjust(left=0.11, right=0.98, top=1 - top, bottom=0.2 / down + 0.02, hspace=0.3, wspace=0.1)
+    figure.subplots_adjust(left=0.11, right=0.98, top=1 - top, bottom=0.55 / (2.4 * down + 0.7), hspace=0.3, wspace=0.1)
+    low, high = (bound * edge for bound, edge in zip(_bounds(sized), (1 / 1.6, 1.6), strict=True))
+    ticks = _decimal_ticks(low, high)
     for at, panel in enumerate(panels.flat):
         if at >= len(arms):
             panel.set_visible(False)
@@ -141,7 +144,8 @@ def draw_scaling(question: Question, costs: Costs, name: str) -> Markup | None:
         panel.minorticks_off()
         panel.tick_params(length=0)
         panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        panel.yaxis.set_major_formatter(lambda value, _: duration(value))
+        panel.set_ylim(low, high)
+        panel.set_yticks(ticks, [duration(tick) for tick in ticks])
         for series, loop in enumerate(costs.loops):
             line = sorted((c for c in sized if c.arm == arms[at] and c.loop == loop), key=lambda c: c.size or 0)
             xs, ys = [c.size or 0 for c in line], [c.seconds.value for c in line if c.seconds]
@@ -152,9 +156,23 @@ def draw_scaling(question: Question, costs: Costs, name: str) -> Markup | None:
                 notes[gid] = f"{cell.arm}, {x:,}, {loop}: {duration(y)} {question.of}"
                 panel.plot([x], [y], gid=gid, linestyle="none", markersize=5, **look)
     _legend(figure, list(costs.loops))
-    figure.supxlabel("size", fontsize=10, color=INK, y=0.01)
+    for panel in panels[-1]:
+        panel.set_xlabel("size")
     title = f"{question.name}: {question.of} against size"
     return _finish(figure, name, title, _scaling_words(question), notes)
+
+
+def _bounds(cells: Iterable[Cell]) -> tuple[float, float]:
+    values = [cell.seconds.value for cell in cells if cell.seconds]
+    return min(values), max(values)
+
+
+def _decimal_ticks(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 of every power of ten between the bounds, or as many of the powers as there is room for."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    fine = [step * 10.0**power for power in powers for step in (1, 2, 5) if low <= step * 10.0**power <= high]
+    coarse = [10.0**power for power in powers if low <= 10.0**power <= high]
+    return fine if len(fine) <= MOST_TICKS else coarse[:: len(coarse) // MOST_TICKS + 1]
 
 
 def growth(question: Question) -> dict[str, dict[str, float]]:
@@ -188,11 +206,11 @@ def _forest(
     if not rows:
         return None
     step = ROW * max(len(loops), 2)
-    height = step * len(rows) + 1.15
+    height = step * len(rows) + 1.0
     notes: dict[str, str] = {}
     figure = _figure(height)
     panel = figure.subplots()
-    figure.subplots_adjust(left=0.27, right=0.98, top=1 - 0.45 / height, bottom=0.7 / height)
+    figure.subplots_adjust(left=0.27, right=0.98, top=1 - 0.45 / height, bottom=0.55 / height)
     panel.set_xscale("log")
     told = []
     for cell, each in shown:

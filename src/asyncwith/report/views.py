@@ -75,7 +75,8 @@ class Entry:
         if self.judged is None:
             return "" if self.state else "There is no such check."
         if self.judged.departure is not None and self.state != "not run":
-            return self.judged.departure.why
+            recorded = self.judged.departure.why
+            return f"It passed, but a departure is on record: {recorded}" if self.state == "stale" else recorded
         return self.judged.verdict.reason
 
 

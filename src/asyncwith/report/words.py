@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from asyncwith.report.model import Cell, Costs, Interval, Model, Question, Run
+from asyncwith.report.model import NO_LOOP, Cell, Costs, Interval, Model, Question
 from asyncwith.report.views import Column, Row, failures_of
 
 __all__ = ["VERDICTS", "Sentence", "duration", "half_width", "listing", "sentences", "times"]
@@ -21,6 +21,7 @@ VERDICTS = {
     ),
     "reference": ("●", "The loop that the others are compared with."),
 }
+MILLION = 1e6
 MOST_NAMED = 6  # clauses in a sentence; the page that the sentence leads to has them all
 
 
@@ -36,26 +37,16 @@ class Sentence:
 
 def duration(seconds: float) -> str:
     """Return `seconds` to three digits in the unit that suits it."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if abs(seconds) >= size:
-            return f"{_three(seconds / size)} {unit}"
-    return f"{_three(seconds / 1e-9)} ns"
-
-
-def _three(number: float) -> str:
-    """Return `number` to three digits, without an exponent where a person would write none."""
-    return (
-        f"{number:#.3g}".rstrip(".")
-        if 0.01 <= abs(number) < 1000
-        else f"{number:.0f}"
-        if abs(number) < 1e6
-        else f"{number:.2e}"
-    )  # noqa: PLR2004
+    if abs(seconds) >= 1000:  # noqa: PLR2004 - three digits are not enough
+        return f"{seconds:,.0f} s"
+    units = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+    unit, size = next((each for each in units if abs(seconds) >= each[1]), units[-1])
+    return f"{seconds / size:#.3g}".rstrip(".") + f" {unit}"
 
 
 def times(ratio: float) -> str:
-    """Return a ratio of times to two or three digits: `1.75×`."""
-    return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:,.0f}×" if ratio < 1e6 else f"{ratio:.1e}×"  # noqa: PLR2004 - readable
+    """Return a ratio of times as a person would write it: `1.75×`, `140×`."""
+    return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:,.0f}×" if ratio < MILLION else f"{ratio:.1e}×"  # noqa: PLR2004, RUF001
 
 
 def half_width(interval: Interval) -> str:
@@ -78,7 +69,7 @@ def sentences(model: Model, rows: Sequence[Row], columns: Sequence[Column]) -> l
         if mine:
             found += _held(about, rows, mine)
         if run.costs is not None:
-            found += _cost(about, run, run.costs)
+            found += _cost(about, run.costs)
     differing = sum(row.differs for row in rows)
     if columns:
         text = (
@@ -109,48 +100,44 @@ def _held(about: str, rows: Sequence[Row], columns: Sequence[Column]) -> Iterabl
 
 
 def _spoken(column: Column) -> str:
-    return column.title if column.library == "contextlib" else f"{column.title} with {column.library}"
+    name = "Python itself" if column.loop == NO_LOOP else column.loop
+    return name if column.library == "contextlib" else f"{name} with {column.library}"
 
 
-def _cost(about: str, run: Run, costs: Costs) -> Iterable[Sentence]:
+def _cost(about: str, costs: Costs) -> Iterable[Sentence]:
     for question in costs.questions:
-        parts = [part for loop in costs.loops if loop != costs.reference for part in _compared(question, loop)]
+        loops: dict[str, list[str]] = {}
+        for loop in costs.loops:
+            if loop != costs.reference:
+                loops.setdefault(_compared(question, loop), []).append(loop)
+        parts = [f"{listing(names)} {words}" for words, names in loops.items() if words]
         if parts:
-            text = f"{about}{question.name}, against {costs.reference}: {'; '.join(parts)}."
-            yield Sentence(text, "costs", f"{question.name}", "quiet")
+            text = f"{about}{question.name.capitalize()}, compared with {costs.reference}: {'; '.join(parts)}."
+            yield Sentence(text, "costs", question.name, "quiet")
     if not costs.holds:
         failed = [control.name for control in costs.controls if not control.held]
         named = f" ({', '.join(dict.fromkeys(failed))})" if failed else ""
-        yield Sentence(
-            f"{about}Controls failed{named}: the cost figures of this run prove nothing.", "costs", "controls", "bad"
-        )
+        text = f"{about}Controls failed{named}: the cost figures of this run prove nothing."
+        yield Sentence(text, "costs", "controls", "bad")
     elif costs.controls:
-        yield Sentence(
-            f"{about}All {len(costs.controls)} controls of the cost figures held.", "costs", "controls", "good"
-        )
+        text = f"{about}All {_count(len(costs.controls), 'control')} of the cost figures held."
+        yield Sentence(text, "costs", "controls", "good")
 
 
-def _compared(question: Question, loop: str) -> Iterable[str]:
-    cells = [
-        cell for cell in question.cells if cell.loop == loop and not cell.control and not cell.not_timed and cell.ratio
-    ]
-    if not cells:
-        return
+def _compared(question: Question, loop: str) -> str:
+    """Return how `loop` compares with the reference in this question, or nothing if it was not timed."""
+    cells = [c for c in question.cells if c.loop == loop and not c.control and not c.not_timed and c.ratio]
     parts = []
-    for verdict, word in (("faster", "faster"), ("slower", "slower")):
+    for verdict in ("faster", "slower"):
         proven = [cell for cell in cells if cell.verdict == verdict]
         if proven:
-            where = "" if len(proven) == len(cells) else f" in {len(proven)} of {len(cells)} figures"
-            parts.append(f"{_extent(proven)} {word}{where}")
-    same = sum(cell.verdict == "equivalent" for cell in cells)
-    if same == len(cells):
-        parts.append("costs the same")
-    elif same:
-        parts.append(f"the same in {same}")
-    unproven = sum(cell.verdict == "unproven" for cell in cells)
-    if unproven:
-        parts.append(f"unproven in {unproven if unproven < len(cells) else 'all'}")
-    yield f"{loop} {', '.join(parts)}"
+            where = "" if len(proven) == len(cells) else f" in {len(proven)} of {_count(len(cells), 'figure')}"
+            parts.append(f"{_extent(proven)} {verdict}{where}")
+    for verdict, words in (("equivalent", "the same"), ("unproven", "unproven")):
+        number = sum(cell.verdict == verdict for cell in cells)
+        if number:
+            parts.append(words if number == len(cells) else f"{words} in {number}")
+    return ", ".join(parts)
 
 
 def _extent(cells: Sequence[Cell]) -> str:
