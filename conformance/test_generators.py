@@ -44,9 +44,7 @@ async def before_and_after_the_yield(trace: Trace, library: Names) -> None:
     trace("after")
 
 
-@clause(
-    "ACM-02", source=TESTS, expect=["enter", 'caught RuntimeError("generator didn\'t yield") </ StopAsyncIteration()']
-)
+@clause("ACM-02", source=TESTS, expect=["enter", "RuntimeError from StopAsyncIteration(), hidden: True"])
 async def generator_without_yield(trace: Trace, library: Names) -> None:
     """A generator that ends before its `yield` is a RuntimeError at enter, `from None`; the body does not run."""
 
@@ -61,13 +59,13 @@ async def generator_without_yield(trace: Trace, library: Names) -> None:
         async with manager():
             trace("body")
     except RuntimeError as error:
-        trace("caught", chain(error))
+        trace(type(error), f"from {chain(error.__context__)}, hidden:", error.__suppress_context__)
 
 
 @clause(
     "ACM-03",
     source=TESTS,
-    expect=["body", 'caught RuntimeError("generator didn\'t stop")'],
+    expect=["body", "RuntimeError from None"],
     leaves=["warnings"],  # where the generator is not closed, trio says so
 )
 async def second_yield_on_normal_exit(trace: Trace, library: Names) -> None:
@@ -83,14 +81,14 @@ async def second_yield_on_normal_exit(trace: Trace, library: Names) -> None:
         async with manager():
             trace("body")
     except RuntimeError as error:
-        trace("caught", chain(error))
+        trace(type(error), "from", chain(error.__context__))
 
 
 @clause(
     "ACM-04",
     source="gh-110378",
     versions=CLOSED_AT_ONCE,
-    expect=["GeneratorExit()", "closed", 'caught RuntimeError("generator didn\'t stop")', "finished: True"],
+    expect=["GeneratorExit()", "closed", "RuntimeError from None", "finished: True"],
 )
 async def second_yield_closes_the_generator(trace: Trace, library: Names) -> None:
     """A generator that yields a second time is closed at once: its `finally` has run when the RuntimeError is seen."""
@@ -111,14 +109,14 @@ async def second_yield_closes_the_generator(trace: Trace, library: Names) -> Non
         async with library.asynccontextmanager(lambda: generator)():
             pass
     except RuntimeError as error:
-        trace("caught", chain(error))
+        trace(type(error), "from", chain(error.__context__))
     trace("finished:", generator.ag_frame is None)
 
 
 @clause(
     "ACM-05",
     source=TESTS,
-    expect=["caught RuntimeError(\"generator didn't stop after athrow()\") <- ValueError('v')"],
+    expect=["RuntimeError from ValueError('v')"],
     leaves=["warnings"],  # where the generator is not closed, trio says so
 )
 async def second_yield_after_an_error(trace: Trace, library: Names) -> None:
@@ -138,7 +136,7 @@ async def second_yield_after_an_error(trace: Trace, library: Names) -> None:
         async with manager():
             raise ValueError("v")
     except RuntimeError as error:
-        trace("caught", chain(error))
+        trace(type(error), "from", chain(error.__context__))
 
 
 @clause(
@@ -372,10 +370,7 @@ async def stop_raised_by_the_generator(trace: Trace, library: Names) -> None:
 @clause(
     "ACM-14",
     source="PEP 525",
-    expect=[
-        "caught GeneratorExit() the raised object: True",
-        'caught RuntimeError("generator didn\'t stop after athrow()") <- GeneratorExit() the raised object: False',
-    ],
+    expect=["GeneratorExit() the raised object: True", "RuntimeError from GeneratorExit()"],
     leaves=["warnings"],  # where the generator is not closed, trio says so
 )
 async def generator_exit_in_the_body(trace: Trace, library: Names) -> None:
@@ -395,8 +390,10 @@ async def generator_exit_in_the_body(trace: Trace, library: Names) -> None:
         try:
             async with manager(again):
                 raise raised
-        except BaseException as error:
-            trace("caught", chain(error), "the raised object:", error is raised)
+        except GeneratorExit as error:
+            trace(chain(error), "the raised object:", error is raised)
+        except RuntimeError as error:
+            trace(type(error), "from", chain(error.__context__))
 
 
 @clause("ACM-15", source=ASYNCCONTEXTMANAGER, expect=["enter", "caught KeyError('k') the raised object: True"])
@@ -469,7 +466,7 @@ async def warnings_for_what_is_not_used(trace: Trace, library: Names) -> None:
     "ACM-19",
     source=TESTS,
     level="should",
-    expect=["generator got ValueError()", "result: False", "generator got ValueError()", "result: True"],
+    expect=["generator got ValueError()", "suppressed: False", "generator got ValueError()", "suppressed: True"],
 )
 async def exit_called_with_a_class_only(trace: Trace, library: Names) -> None:
     """`__aexit__(ValueError, None, None)` makes an instance, throws it in and still knows it from any other error."""
@@ -486,7 +483,7 @@ async def exit_called_with_a_class_only(trace: Trace, library: Names) -> None:
     for suppress in (False, True):
         made = manager(suppress)
         await made.__aenter__()
-        trace("result:", await made.__aexit__(ValueError, None, None))
+        trace("suppressed:", bool(await made.__aexit__(ValueError, None, None)))
 
 
 @clause(
@@ -552,12 +549,7 @@ async def arguments_handed_on(trace: Trace, library: Names) -> None:
     "ACM-22",
     source=ASYNCCONTEXTMANAGER,
     level="should",
-    expect=[
-        "made",
-        "TypeError(\"'coroutine' object is not an async iterator\")",
-        "made",
-        "TypeError(\"'generator' object is not an async iterator\")",
-    ],
+    expect=["made", "TypeError", "made", "TypeError"],
 )
 async def wrong_kind_of_function(trace: Trace, library: Names) -> None:
     """A coroutine function or a plain generator function can be decorated and called; enter is the TypeError."""
@@ -574,8 +566,8 @@ async def wrong_kind_of_function(trace: Trace, library: Names) -> None:
         try:
             async with manager:
                 trace("body")
-        except TypeError as error:
-            trace(chain(error))
+        except Exception as error:
+            trace(type(error))
         made.close()
 
 
@@ -583,7 +575,7 @@ async def wrong_kind_of_function(trace: Trace, library: Names) -> None:
     "ACM-23",
     source="library/contextlib.html#contextlib.contextmanager",
     level="should",
-    expect=["made", "TypeError(\"'async_generator' object is not an iterator\")"],
+    expect=["made", "TypeError"],
 )
 async def sync_decorator_on_an_asynchronous_generator(trace: Trace, library: Names) -> None:
     """`@contextmanager` on an asynchronous generator function is a TypeError at enter and not before."""
@@ -598,14 +590,14 @@ async def sync_decorator_on_an_asynchronous_generator(trace: Trace, library: Nam
         with made:
             trace("body")
     except TypeError as error:
-        trace(chain(error))
+        trace(type(error))
 
 
 @clause(
     "ACM-24",
     source="Lib/contextlib.py",
     level="informational",
-    expect=["enter", 'RuntimeError("generator didn\'t stop")', "result: False"],
+    expect=["enter", "RuntimeError", "suppressed: False"],
     leaves=["warnings"],  # where the generator is not closed, trio says so
 )
 async def exit_without_enter(trace: Trace, library: Names) -> None:
@@ -621,16 +613,16 @@ async def exit_without_enter(trace: Trace, library: Names) -> None:
     try:
         await manager().__aexit__(None, None, None)
     except RuntimeError as error:
-        trace(chain(error))
+        trace(type(error))
     error = ValueError("v")
-    trace("result:", await manager().__aexit__(ValueError, error, None))
+    trace("suppressed:", bool(await manager().__aexit__(ValueError, error, None)))
 
 
 @clause(
     "ACM-25",
     source="Lib/contextlib.py; pypy#3996",
     level="informational",
-    expect=["result: False", "result: False", 'RuntimeError("generator didn\'t stop after athrow()")'],
+    expect=["suppressed: False", "suppressed: False", "RuntimeError"],
 )
 async def exit_called_again(trace: Trace, library: Names) -> None:
     """A second exit finds an ended generator: without an error nothing happens, with one the generator seems not to
@@ -643,12 +635,12 @@ async def exit_called_again(trace: Trace, library: Names) -> None:
 
     made = manager()
     await made.__aenter__()
-    trace("result:", await made.__aexit__(None, None, None))
-    trace("result:", await made.__aexit__(None, None, None))
+    trace("suppressed:", bool(await made.__aexit__(None, None, None)))
+    trace("suppressed:", bool(await made.__aexit__(None, None, None)))
     try:
         await made.__aexit__(ValueError, ValueError("v"), None)
     except RuntimeError as error:
-        trace(chain(error))
+        trace(type(error))
 
 
 @clause(
@@ -692,7 +684,7 @@ async def concurrent_exits(trace: Trace, library: Names) -> None:
         await go_on.wait()
 
     async def leave() -> None:
-        trace("left:", await made.__aexit__(None, None, None))
+        trace("left:", bool(await made.__aexit__(None, None, None)))
 
     leaving, go_on = anyio.Event(), anyio.Event()
     made = manager()
@@ -846,7 +838,7 @@ async def swallowed_cancellation(trace: Trace, library: Names) -> None:
     "ACM-34",
     source="anyio#463",
     level="informational",
-    expect=["scope ends", 'caught RuntimeError("generator didn\'t yield") </ StopAsyncIteration()'],
+    expect=["scope ends", "RuntimeError"],
 )
 async def scope_cancelled_before_the_yield(trace: Trace, library: Names) -> None:
     """A cancel scope around the `yield` that ends before it turns a cancellation into "generator didn't yield"."""
@@ -863,7 +855,7 @@ async def scope_cancelled_before_the_yield(trace: Trace, library: Names) -> None
         async with manager():
             trace("body")
     except RuntimeError as error:
-        trace("caught", chain(error))
+        trace(type(error))
 
 
 @clause(
@@ -994,7 +986,7 @@ async def runtime_error_of_the_generator(trace: Trace, library: Names) -> None:
     expect=[
         "GeneratorExit() <- ValueError('v')",
         "closed",
-        "caught RuntimeError(\"generator didn't stop after athrow()\") <- ValueError('v')",
+        "RuntimeError from ValueError('v')",
         "finished: True",
     ],
 )
@@ -1019,7 +1011,7 @@ async def second_yield_after_an_error_closes(trace: Trace, library: Names) -> No
         async with library.asynccontextmanager(lambda: generator)():
             raise ValueError("v")
     except RuntimeError as error:
-        trace("caught", chain(error))
+        trace(type(error), "from", chain(error.__context__))
     trace("finished:", generator.ag_frame is None)
 
 
@@ -1229,3 +1221,30 @@ async def errors_that_compare_equal(trace: Trace, library: Names) -> None:
     async with library.asynccontextmanager(Generator)():
         raise EqualStop("s")
     trace("suppressed")
+
+
+@clause(
+    "ACM-71",
+    source="Lib/contextlib.py",
+    level="informational",
+    expect=["generator didn't yield", "generator didn't stop", "generator didn't stop after athrow()"],
+    leaves=["warnings"],  # where the generator is not closed, trio says so
+)
+async def words_of_the_errors(trace: Trace, library: Names) -> None:
+    """What the RuntimeErrors for a wrong number of yields say."""
+
+    @library.asynccontextmanager
+    async def manager(yields: int) -> AsyncIterator[None]:
+        for _ in range(yields):
+            try:
+                yield
+            except ValueError:
+                pass
+
+    for yields, failing in ((0, False), (2, False), (2, True)):
+        try:
+            async with manager(yields):
+                if failing:
+                    raise ValueError("v")
+        except RuntimeError as error:
+            trace(*error.args)

@@ -801,6 +801,7 @@ async def entering_a_stack(trace: Trace, library: Names) -> None:
 @clause(
     "STACK-62",
     source="library/contextlib.html#contextlib.AsyncExitStack.enter_async_context",
+    level="should",
     expect=by_version(
         {
             "3.10": ["AttributeError"] * 6,
