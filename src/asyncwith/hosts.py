@@ -57,6 +57,10 @@ class HostLost(Exception):
         self.trace = trace
 
 
+class Interrupted(Exception):
+    """The run was given up while a check was being performed; nothing can be said about it."""
+
+
 class UnknownTarget(Exception):
     """The module, file or name behind a `--loop` is not there."""
 
@@ -220,6 +224,7 @@ class Hosts:
         try:
             host = self._host(check.loop)
         except HostLost as lost:
+            self._raise_if_closing()
             return self._not_started(check.loop, lost)
         except UnknownTarget as unknown:
             return Verdict(Outcome.NOT_RUN, str(unknown))
@@ -230,6 +235,7 @@ class Hosts:
             verdict, spent = host.perform(check.clause, self._specs.get(check.library, check.library), limit)
         except HostLost as lost:
             self._drop(host)
+            self._raise_if_closing()
             if lost.outcome is Outcome.TIMED_OUT:
                 self._hangs[check.loop] += 1
             reason = lost.reason + (
@@ -257,6 +263,10 @@ class Hosts:
                 host.close()
         self._local.host = host
         return host
+
+    def _raise_if_closing(self) -> None:
+        if self._closing:
+            raise Interrupted
 
     def _drop(self, host: Host) -> None:
         host.close()
