@@ -513,7 +513,7 @@ async def a_protocol_is_called_in_order(trace: Trace) -> None:
         trace("closing:", transport.is_closing())
 
 
-@clause("RES-64", source=PROTOCOLS, on="asyncio", expect=["ResourceWarning: unclosed"])
+@clause("RES-64", source=PROTOCOLS, on="asyncio", leaves=["warnings"], expect=["ResourceWarning: unclosed"])
 async def an_unclosed_transport_warns(trace: Trace) -> None:
     """A transport that nobody closed warns when it is collected."""
     ours, theirs = socket.socketpair()
