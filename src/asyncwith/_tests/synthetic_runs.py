@@ -153,9 +153,7 @@ def costs(python: str = "3.11.7", blocks: int = 10) -> dict[str, Any]:
         _question(
             dice, blocks, "suspending", "What does it cost when enter, body and exit suspend?", forms, (None,), True
         ),
-        _question(
-            dice, blocks, "stacking", "What does each of many managers cost?", stacks, (1, 10, 100, 1000, 10_000), False
-        ),
+        _question(dice, blocks, "stacking", "What does each of many managers cost?", stacks, (1, 100, 10_000), False),
     ]
     control = {
         "question": "entering",

@@ -112,6 +112,11 @@ def _write(path: Path, text: str) -> None:
     path.write_bytes(text.encode("utf-8"))
 
 
+def _fragment(page: str, anchor: str) -> str:
+    """Return the end of an address: a view of the matrix (`key=value&…`) keeps its signs, the name of a place has none."""
+    return quote(anchor, safe="=&" if page == "matrix" else "")
+
+
 @dataclass(frozen=True)
 class _SiteLinks:
     """Links between pages that are files, as relative addresses."""
@@ -121,13 +126,13 @@ class _SiteLinks:
 
     def to(self, page: str, anchor: str = "") -> str:
         """Return the address of `page`, or of a place in it."""
-        fragment = f"#{quote(anchor, safe='=&')}" if anchor else ""
+        fragment = f"#{_fragment(page, anchor)}" if anchor else ""
         return fragment if fragment and page == self.path else f"{'../' * self.path.count('/')}{page}.html{fragment}"
 
     def id(self, page: str, anchor: str) -> str:
         """Return the id of a place in `page`."""
         del page
-        return quote(anchor)
+        return quote(anchor, safe="")
 
     def data(self, name: str) -> str:
         """Return the address of a file for programs."""
@@ -141,14 +146,12 @@ class _FileLinks:
 
     def to(self, page: str, anchor: str = "") -> str:
         """Return the address of the section, or of a place in it. A state of the matrix (`key=value`) stands for itself."""
-        if "=" in anchor:
-            return f"#{quote(anchor, safe='=&')}"
-        return f"#{self.id(page, anchor)}"
+        return f"#{_fragment(page, anchor) if '=' in anchor and page == 'matrix' else self.id(page, anchor)}"
 
     def id(self, page: str, anchor: str) -> str:
         """Return the id of a place in the section of `page`."""
         section = page.replace("/", "-")
-        return f"{section}--{quote(anchor)}" if anchor else section
+        return f"{section}--{quote(anchor, safe='')}" if anchor else section
 
     def data(self, name: str) -> str:
         """Return nothing: one file has no files beside it."""
