@@ -1,4 +1,4 @@
-"""Runs that nobody made: files of results with every outcome, every verdict and any number of clauses, always the same ones."""
+"""Runs that nobody made: files of results with every outcome and any number of clauses, always the same ones."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def outcome_lines(clauses: int = 18, python: str = "3.11.7", library: str = "con
     for number in range(clauses):
         chapter = CHAPTERS[number * len(CHAPTERS) // clauses]
         permanent_id = f"{chapter[:4].upper()}-{number + 1:02}"
-        claim = f"Promise {number} of {chapter}: what was entered is left, once, in the reverse order, whatever happens between."
+        claim = f"Promise {number} of {chapter}: what was entered is left, once, in reverse order, whatever happens."
         described[permanent_id] = {
             "chapter": chapter,
             "claim": claim,
@@ -64,7 +64,7 @@ def outcome_lines(clauses: int = 18, python: str = "3.11.7", library: str = "con
             "line": 10 * number + 1,
             "code": CODE.format(id=permanent_id, name=f"promise_{number}", claim=claim),
         }
-        for loop in ["python"] if number % 7 == 6 else LOOPS:  # noqa: PLR2004 - some clauses need no loop
+        for loop in ["python"] if number % 7 == 6 else LOOPS:
             checks.append([permanent_id, loop, library])
             verdicts.append(_verdict(permanent_id, loop, library, number))
     declared = {

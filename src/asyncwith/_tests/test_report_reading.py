@@ -64,7 +64,12 @@ BREAKS = {
     "a date that is none": (0, ["provenance", "created"], "yesterday", "created: expected a date and time"),
     "a flag in words": (0, ["provenance", "gil"], "yes", "gil: expected true or false"),
     "packages as a list": (0, ["provenance", "packages"], [], "packages: expected an object"),
-    "a check of an unknown clause": (0, ["checks"], [["NONE-01", "trio", "contextlib"]], r"checks\[0\]: expected a declared"),
+    "a check of an unknown clause": (
+        0,
+        ["checks"],
+        [["NONE-01", "trio", "contextlib"]],
+        r"checks\[0\]: expected a declared",
+    ),
     "checks that are declared twice": (0, ["checks"], [["ENTE-01", "trio", "x"]] * 2, "expected every check once"),
     "an empty name": (0, ["edition"], "", "edition: expected a name of 1 to 200"),
     "an unknown kind": (2, ["kind"], "declared", "line 3, kind: expected 'verdict' or 'finished'"),
@@ -79,7 +84,12 @@ BREAKS = {
     "a duration without end": (2, ["seconds"], 10**400, "seconds: expected a finite number"),
     "a duration that is no number": (2, ["seconds"], math.nan, "line 3: not JSON: NaN"),
     "a departure that is a text": (2, ["departure"], "known", "departure: expected an object"),
-    "counts in the middle": (2, [], {"kind": "finished", "declared": 1, "started": 1, "finished": 1, "seconds": 1}, "line 4"),
+    "counts in the middle": (
+        2,
+        [],
+        {"kind": "finished", "declared": 1, "started": 1, "finished": 1, "seconds": 1},
+        "line 4",
+    ),
     "a line that is a list": (2, [], [], r"line 3: expected an object with 'kind', found \[\]"),
 }
 
@@ -101,7 +111,11 @@ COST_BREAKS = {
     "no questions": (["questions"], None, "questions: expected a list"),
     "a question that is a path": (["questions", 0, "name"], "../x", "expected a name like"),
     "the same question twice": (["questions", 1, "name"], "entering", "expected every question once"),
-    "an interval beside its figure": (["questions", 0, "cells", 0, "low"], 1.0, r"cells\[0\], low: expected an interval"),
+    "an interval beside its figure": (
+        ["questions", 0, "cells", 0, "low"],
+        1.0,
+        r"cells\[0\], low: expected an interval",
+    ),
     "a ratio below zero": (["questions", 0, "cells", 1, "ratio_low"], -1.0, "expected a ratio above zero"),
     "a cell without a figure": (["questions", 0, "cells", 0, "seconds"], None, "or the reason in 'not_timed'"),
     "the same cell twice": (["questions", 0, "cells", 1, "loop"], "asyncio", "every arm once per size and loop"),
@@ -171,6 +185,10 @@ def test_texts_lose_disguises_and_length(tmp_path):
 
 
 def test_runs_are_told_apart(tmp_path):
-    runs = [write_run(tmp_path / "a" / "run"), write_run(tmp_path / "b" / "run"), write_run(tmp_path / "c", python="3.14.10")]
+    runs = [
+        write_run(tmp_path / "a" / "run"),
+        write_run(tmp_path / "b" / "run"),
+        write_run(tmp_path / "c", python="3.14.10"),
+    ]
     labels = [run.label for run in read_runs(runs).runs]
     assert labels == ["CPython 3.11.7 · run (1)", "CPython 3.11.7 · run (2)", "CPython 3.14.10"]

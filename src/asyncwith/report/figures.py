@@ -1,4 +1,4 @@
-"""The pictures of the costs pages, drawn by matplotlib, which is imported only here and only when there is something to draw."""
+"""The pictures of the costs pages, drawn by matplotlib, which is imported here only and only when there are costs."""
 
 from __future__ import annotations
 
@@ -226,8 +226,8 @@ def _forest(
         words = f" {cell.verdict}" if margin is not None else ""
         notes[gid] = f"{_row(cell)}, {cell.loop}: {times(each.value)} {half_width(each)}{words}"
         told.append(notes[gid])
-    low = min(min(each.low for _, each in shown), 1 / 1.1)
-    high = max(max(each.high for _, each in shown), 1.1)
+    low = min(1 / 1.1, *(each.low for _, each in shown))
+    high = max(1.1, *(each.high for _, each in shown))
     _scale(panel, low, high, axis)
     if margin is not None:
         panel.axvspan(1 - margin, 1 + margin, color=BAND, linewidth=0)

@@ -12,19 +12,21 @@ __all__ = ["highlight"]
 # Good enough for scenarios of fifteen lines; text that is no Python comes out as text.
 PIECES = re.compile(
     r"""(?P<comment>\#[^\n]*)
-      | (?P<string>[rbfuRBFU]{0,2}(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))
+      | (?P<string>[rbfuRBFU]{0,2}(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}
+                     |"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'))
       | (?P<decorator>(?m:^[ ]*)@[\w.]+)
       | (?P<literal>\b\d[\d_.xa-fA-Fe]*)
       | (?P<word>\b[^\W\d]\w*)""",
     re.VERBOSE,
 )
+LONGEST = 5_000  # characters; what is made to be slow to colour is slow with the square of this
 BUILTINS = frozenset(dir(builtins))
 
 
 def highlight(code: str) -> Iterator[tuple[str, str]]:
     """Yield pieces of `code`, in order and complete, each with its class or an empty one."""
     end = 0
-    for match in PIECES.finditer(code):
+    for match in PIECES.finditer(code[:LONGEST]):
         kind, text = str(match.lastgroup), match.group()
         if kind == "word":
             kind = "keyword" if keyword.iskeyword(text) else "builtin" if text in BUILTINS else ""

@@ -176,7 +176,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Cell:
-    """One arm on one loop: what it costs, and how that compares. `ratio` is to the reference loop, `of_floor` to the floor arm."""
+    """One arm on one loop: what it costs, its `ratio` to the reference loop, and `of_floor`, to the floor arm."""
 
     arm: str
     size: int | None

@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from markupsafe import Markup
-
 from asyncwith.report.figures import draw_floor, draw_ratios, draw_scaling, growth
 from asyncwith.report.model import NO_LOOP, Cell, Costs, Model, Promise, Question, Run
 from asyncwith.report.strips import strip

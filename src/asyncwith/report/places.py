@@ -1,7 +1,7 @@
 """Values of untrusted files, each of which knows where it stands.
 
-Every reader of results goes through `Place`: what is not of the promised kind becomes an `InputError` that names file, line
-and key, and text leaves here bounded in length and free of characters that could disguise what it says.
+Every reader of results goes through `Place`: what is not of the promised kind becomes an `InputError` that names file,
+line and key, and text leaves here bounded in length and free of characters that could disguise what it says.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeVar
 
@@ -38,7 +39,7 @@ class Place:
     def fail(self, wanted: str) -> NoReturn:
         """Raise the `InputError` that says what was wanted here."""
         shown = json.dumps(self.value)
-        msg = f"{self.where}: expected {wanted}, found {shown if len(shown) <= 60 else shown[:57] + '…'}"
+        msg = f"{self.where}: expected {wanted}, found {textwrap.shorten(shown, 60, placeholder='…')}"
         raise InputError(msg)
 
     def __getitem__(self, key: str) -> Place:

@@ -1,4 +1,4 @@
-"""Reading runs: directories with `outcomes.jsonl`, `costs.json` or both become a `Model`, or an `InputError` names the place.
+"""Reading runs: directories with `outcomes.jsonl`, `costs.json` or both become a `Model`, or an `InputError` says why.
 
 A run that was killed is legal: its last line may be half written and its end may be missing.
 """
@@ -47,6 +47,7 @@ def _read_run(path: Path) -> Run:
         where.machine,
     ):
         there = measured.provenance
-        msg = f"{costs}: made by Python {there.python} on {there.machine}, but {outcomes.name} by {where.python} on {where.machine}"
+        here = f"{outcomes.name} by {where.python} on {where.machine}"
+        msg = f"{costs}: made by Python {there.python} on {there.machine}, but {here}"
         raise InputError(msg, "a run is of one Python on one machine")
     return Run(path.resolve().name or "run", f"{where.implementation} {where.python}", conformance, measured)

@@ -1,7 +1,7 @@
 """From pages to files: rendering, and putting a whole site in the place of an older one, or leaving that one alone.
 
-Every page carries its style and script in itself, allowed by their hashes and nothing else allowed: browsers disagree on what
-`'self'` means for a page opened from a file, and a page that was saved or sent alone still looks right.
+Every page carries its style and script in itself, allowed by their hashes and nothing else allowed: browsers disagree
+on what `'self'` means for a page opened from a file, and a page that was saved or sent alone still looks right.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from asyncwith.rooms import room
 __all__ = ["MARKER", "build"]
 
 MARKER = "asyncwith-report.json"  # a directory without it is not ours to replace
-GENERATOR = '<meta name="generator" content="asyncwith report">'  # the same for a single file
+GENERATOR = Markup('<meta name="generator" content="asyncwith report">')  # the same for a single file
 SCRIPTS = ("matrix.js",)
 Progress = Callable[[int, int], None]
 
@@ -43,8 +43,8 @@ def build(
 ) -> Path:
     """Write the report on `runs` and return the page to open.
 
-    `destination` is a directory, or with `single_file` the file, and is replaced as a whole or, if anything fails, not touched.
-    `progress` is called with the numbers of pages done and to do.
+    `destination` is a directory, or with `single_file` the file. It is replaced as a whole, or not touched if anything
+    fails. `progress` is called with the numbers of pages done and to do.
     """
     destination = destination.resolve()
     _refuse_foreign(destination, single_file=single_file)
@@ -67,7 +67,7 @@ def _refuse_foreign(destination: Path, *, single_file: bool) -> None:
     if not destination.exists():
         return
     if single_file:
-        ours = destination.is_file() and GENERATOR.encode() in destination.read_bytes()[:2000]
+        ours = destination.is_file() and str(GENERATOR).encode() in destination.read_bytes()[:2000]
     else:
         ours = destination.is_dir() and ((destination / MARKER).is_file() or not any(destination.iterdir()))
     if not ours:
@@ -113,7 +113,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _fragment(page: str, anchor: str) -> str:
-    """Return the end of an address: a view of the matrix (`key=value&…`) keeps its signs, the name of a place has none."""
+    """Return the end of an address: a view of the matrix (`key=value`) keeps its signs, a name has none."""
     return quote(anchor, safe="=&" if page == "matrix" else "")
 
 
@@ -145,7 +145,7 @@ class _FileLinks:
     one_file = True
 
     def to(self, page: str, anchor: str = "") -> str:
-        """Return the address of the section, or of a place in it. A state of the matrix (`key=value`) stands for itself."""
+        """Return the address of the section, or of a place in it; a view of the matrix stands for itself."""
         return f"#{_fragment(page, anchor) if '=' in anchor and page == 'matrix' else self.id(page, anchor)}"
 
     def id(self, page: str, anchor: str) -> str:
@@ -168,7 +168,8 @@ def _layout(
     sections = []
     for page in shown:
         template = environment.get_template(f"{page.template}.html.j2")
-        sections.append((page, Markup(template.render(page=page, links=links, **page.fill()))))  # noqa: S704 - rendered escaped
+        body = template.render(page=page, links=links, **page.fill())
+        sections.append((page, Markup(body)))  # noqa: S704 - rendered escaped
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts)) or repr('none')}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -178,7 +179,7 @@ def _layout(
         sections=sections,
         links=links,
         navigation=[page for page in pages if "/" not in page.path],
-        generator=Markup(GENERATOR),
+        generator=GENERATOR,
         policy=policy,
         style=style,
         scripts=scripts,

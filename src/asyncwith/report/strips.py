@@ -37,5 +37,5 @@ def strip(values: Sequence[float], interval: Interval | None, described: str) ->
     if interval:
         band = Markup('<rect x="0" y="{}" width="{}" height="{}"/>')
         drawn = band.format(y(interval.high), WIDTH, max(1.0, round(y(interval.low) - y(interval.high), 1))) + drawn
-    frame = '<svg class="strip" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>'
-    return Markup(frame).format(WIDTH, HEIGHT, described, described, drawn)
+    frame = Markup('<svg class="strip" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>')
+    return frame.format(WIDTH, HEIGHT, described, described, drawn)

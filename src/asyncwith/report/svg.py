@@ -24,8 +24,8 @@ DROPPED = {f"{NAMESPACE}metadata", f"{NAMESPACE}style"}
 def inline(source: str, *, name: str, title: str, description: str, notes: Mapping[str, str]) -> str:
     """Return the SVG document `source` as an element of an HTML page.
 
-    `name` keeps its ids apart from those of other pictures, `title` and `description` are read aloud, and each group whose
-    id is in `notes` gets that text as its tooltip.
+    `name` keeps its ids apart from those of other pictures, `title` and `description` are read aloud, and each group
+    whose id is in `notes` gets that text as its tooltip.
     """
     root = ET.fromstring(source)  # noqa: S314 - drawn by ourselves a moment ago
     for parent in list(root.iter()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import zip_longest
 
 from asyncwith.report.views import Entry
 from asyncwith.verdicts import Verdict
@@ -20,6 +21,9 @@ class Line:
 
     text: str
     kind: str
+
+
+GAP = Line("", "gap")
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,7 @@ def compare(expected: Sequence[str], verdicts: Sequence[Verdict]) -> tuple[tuple
     rows: list[tuple[str | None, tuple[Line, ...]]] = []
     for at in range(len(expected) + 1):
         inserted = [between[at] for _, between in aligned]
-        for nth in range(max(map(len, inserted), default=0)):
-            rows.append((None, tuple(lines[nth] if nth < len(lines) else Line("", "gap") for lines in inserted)))
+        rows += [(None, lines) for lines in zip_longest(*inserted, fillvalue=GAP)]
         if at < len(expected):
             rows.append((expected[at], tuple(beside[at] for beside, _ in aligned)))
     return tuple(rows)
@@ -68,7 +71,7 @@ def compare(expected: Sequence[str], verdicts: Sequence[Verdict]) -> tuple[tuple
 def _align(expected: Sequence[str], verdict: Verdict) -> tuple[list[Line], list[list[Line]]]:
     """Return the line beside each expected one, and the lines between them."""
     trace = verdict.trace[:MOST_COMPARED]
-    beside = [Line("", "gap")] * len(expected)
+    beside = [GAP] * len(expected)
     between: list[list[Line]] = [[] for _ in range(len(expected) + 1)]
     if verdict.difference is None and len(trace) == len(expected):  # as expected, though perhaps in another order
         return [Line(line, "same") for line in trace], between

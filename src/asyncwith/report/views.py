@@ -1,4 +1,4 @@
-"""The model as a reader looks at it: columns, states with their signs, the matrix of clauses and the table of chapters."""
+"""The model as a reader looks at it: columns, states and their signs, the matrix of clauses and its counts."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def rows_of(model: Model, columns: Sequence[Column]) -> list[Row]:
 
 
 def _differs(entries: Iterable[Entry]) -> bool:
-    """Tell whether two loops of the same run, judged with the same library, came out differently or left another trace."""
+    """Tell whether two loops of one run, with the same library, came out differently or left another trace."""
     seen: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
     for entry in entries:
         if entry.judged is None or entry.state in SILENT:
@@ -145,7 +145,7 @@ def tally(rows: Iterable[Row], column: Column) -> Counter[str]:
 
 
 def failures_of(rows: Iterable[Row], column: Column) -> list[Row]:
-    """Return the rows that fail the run by what `column` shows: broken promises that nobody knew of, and stale departures."""
+    """Return the rows that fail the run in `column`: broken promises that nobody knew of, and stale departures."""
     failing = []
     for row in rows:
         state = row.entries[column.at].state

@@ -46,7 +46,7 @@ def duration(seconds: float) -> str:
 
 def times(ratio: float) -> str:
     """Return a ratio of times as a person would write it: `1.75×`, `140×`."""
-    return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:,.0f}×" if ratio < MILLION else f"{ratio:.1e}×"  # noqa: PLR2004, RUF001
+    return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:,.0f}×" if ratio < MILLION else f"{ratio:.1e}×"  # noqa: PLR2004 - three digits
 
 
 def half_width(interval: Interval) -> str:
@@ -91,7 +91,8 @@ def _held(about: str, rows: Sequence[Row], columns: Sequence[Column]) -> Iterabl
         elif any(row.entries[column.at].state in ("passed", "departs") for row in rows):
             whole.append(_spoken(column))
     if whole:
-        text = f"{about}{listing(whole)} {'keep' if len(whole) > 1 else 'keeps'} every promise judged, known departures aside."
+        keep = "keep" if len(whole) > 1 else "keeps"
+        text = f"{about}{listing(whole)} {keep} every promise judged, known departures aside."
         yield Sentence(text, "matrix", "", "good")
     known = {_spoken(column): sum(row.entries[column.at].state == "departs" for row in rows) for column in columns}
     if any(known.values()):
@@ -141,7 +142,7 @@ def _compared(question: Question, loop: str) -> str:
 
 
 def _extent(cells: Sequence[Cell]) -> str:
-    """Return by how much: one ratio with its uncertainty, or the least and the greatest. Always above 1: faster is 1 / ratio."""
+    """Return by how much, as factors above 1: one with its uncertainty, or the least and the greatest."""
     ratios = [cell.ratio for cell in cells if cell.ratio is not None]
     factors = sorted(max(each.value, 1 / each.value) for each in ratios)
     if len(ratios) == 1:

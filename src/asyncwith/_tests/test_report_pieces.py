@@ -1,0 +1,169 @@
+"""The parts of the report that compute something: alignment of traces, words for figures, pictures, coloured source."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asyncwith._tests.synthetic_runs import costs, outcome_lines, write_lines, write_run
+from asyncwith.report import read_runs
+from asyncwith.report.costs_file import read_costs
+from asyncwith.report.figures import draw_floor, draw_ratios, draw_scaling, growth
+from asyncwith.report.highlight import highlight
+from asyncwith.report.model import Interval
+from asyncwith.report.strips import strip
+from asyncwith.report.traces import compare
+from asyncwith.report.views import columns_of, failures_of, rows_of, tally
+from asyncwith.report.words import duration, half_width, listing, sentences, times
+from asyncwith.verdicts import judge
+
+LINES = st.lists(st.sampled_from("abcd"), max_size=8)
+
+
+def sides(expected, *traces):
+    """Return the comparison as text: expected | trace | …, with a star at the first difference."""
+    rows = compare(expected, [judge(expected, trace) for trace in traces])
+    return [
+        " | ".join([wanted or ".", *(f"{'*' * (c.kind == 'first')}{c.text or '.'}" for c in cells)])
+        for wanted, cells in rows
+    ]
+
+
+def test_traces_as_expected_stand_line_by_line():
+    assert sides(["a", "b"], ["a", "b"], ["a", "b"]) == ["a | a | a", "b | b | b"]
+
+
+def test_a_line_too_many_gets_a_row_of_its_own():
+    assert sides(["a", "c"], ["a", "b", "c"], ["a", "c"]) == ["a | a | a", ". | *b | .", "c | c | c"]
+
+
+def test_a_missing_line_leaves_a_gap():
+    assert sides(["a", "b", "c"], ["a", "c"]) == ["a | a", "b | .", "c | *c"]
+
+
+def test_a_trace_that_ends_early_says_so():
+    assert sides(["a", "b", "c"], ["a"], []) == ["a | a | *(the trace ends)", "b | *(the trace ends) | .", "c | . | ."]
+
+
+def test_a_trace_that_goes_on_says_where():
+    assert sides(["a"], ["a", "b"]) == ["a | a", ". | *b"]
+
+
+@given(LINES, st.lists(LINES, min_size=1, max_size=3))
+def test_no_line_is_lost_and_every_fault_is_marked_once(expected, traces):
+    verdicts = [judge(expected, trace) for trace in traces]
+    rows = compare(expected, verdicts)
+    assert [wanted for wanted, _ in rows if wanted is not None] == expected
+    for at, verdict in enumerate(verdicts):
+        lines = [cells[at] for _, cells in rows if cells[at].kind != "gap"]
+        assert [line.text for line in lines if line.text != "(the trace ends)"] == list(verdict.trace)
+        assert sum(line.kind == "first" for line in lines) == (verdict.difference is not None)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (5.61e-8, "56.1 ns"),
+        (1.5e-6, "1.50 µs"),
+        (0.0012, "1.20 ms"),
+        (41.2, "41.2 s"),
+        (3600, "3,600 s"),
+        (-2e-9, "-2.00 ns"),
+    ],
+)
+def test_durations_have_three_digits_and_a_unit(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_ratios_in_words():
+    assert times(1 / 0.572) == "1.75×"
+    assert times(140.2) == "140×"
+    assert half_width(Interval(0.572, 0.5646, 0.5795)) == "±1.3 %"
+    assert listing(["asyncio", "uvloop", "trio"]) == "asyncio, uvloop and trio"
+
+
+@pytest.fixture
+def measured(tmp_path):
+    (tmp_path / "costs.json").write_text(json.dumps(costs()), encoding="utf-8")
+    return read_costs(tmp_path / "costs.json")
+
+
+def test_sentences_say_what_came_out(tmp_path):
+    model = read_runs([write_run(tmp_path)])
+    columns = columns_of(model)
+    rows = rows_of(model, columns)
+    texts = [sentence.text for sentence in sentences(model, rows, columns)]
+    assert texts == [
+        "asyncio fails 2 checks: SUPP-06, STAC-11.",
+        "uvloop fails 2 checks: SUPP-05, GENE-09.",
+        "trio fails 2 checks: ENTE-02, GENE-10.",
+        "asyncio+eager and Python itself keep every promise judged, known departures aside.",
+        "Known departures: uvloop in 1 clause.",
+        "Entering, compared with asyncio: asyncio+eager, uvloop and trio the same.",
+        "Suspending, compared with asyncio: asyncio+eager the same; uvloop 1.75× faster; trio 1.46× slower.",
+        "Stacking, compared with asyncio: asyncio+eager, uvloop and trio the same.",
+        "All 2 controls of the cost figures held.",
+        "7 clauses of 18 end differently, or leave another trace, from loop to loop.",
+    ]
+
+
+def test_failures_are_broken_promises_without_a_record(tmp_path):
+    model = read_runs([write_lines(tmp_path, outcome_lines())])
+    columns = columns_of(model)
+    rows = rows_of(model, columns)
+    states = {column.title: tally(rows, column) for column in columns}
+    assert states["uvloop"] == {"passed": 13, "departs": 1, "leaked": 1, "crashed": 1}
+    assert [row.entries[2].state for row in failures_of(rows, columns[2])] == ["leaked", "crashed"]
+    assert [row.entries[0].state for row in failures_of(rows, columns[0])] == ["stale", "flaky"]
+
+
+def test_pictures_are_told_in_words_and_coloured_by_the_page(measured):
+    drawings = [
+        draw(question, measured, "p")
+        for question in measured.questions
+        for draw in (draw_ratios, draw_floor, draw_scaling)
+    ]
+    assert [drawing is not None for drawing in drawings] == [True, True, False, True, True, False, True, True, True]
+    for drawing in filter(None, drawings):
+        root = ET.fromstring(drawing)  # noqa: S314 - just drawn
+        assert root.get("role") == "img"
+        told = {root.find("title").get("id"), root.find("desc").get("id")}
+        assert told == set(root.get("aria-labelledby").split())
+        assert not any("style" in element.attrib or element.tag == "style" for element in root.iter())
+        assert "var(--series-3)" in drawing
+        assert "#0a0" not in drawing
+        assert drawing.count("<title>") > 5
+
+
+def test_growth_is_the_power_of_size(measured):
+    assert growth(measured.questions[0]) == {}
+    powers = growth(measured.questions[2])["exit stack"]
+    assert powers == {loop: pytest.approx(1, abs=0.01) for loop in measured.loops}
+
+
+def test_strips_draw_one_dot_per_block():
+    drawn = str(strip([1.0, 2.0, 3.0], Interval(2, 1.5, 2.5), "<blocks>"))
+    assert drawn.count("<circle") == 3
+    assert "&lt;blocks&gt;" in drawn
+    assert ET.fromstring(drawn).tag == "svg"  # noqa: S314 - just drawn
+    assert strip([], None, "nothing") == ""
+    assert strip([1e308, -1e308], None, "far apart").count("<circle") == 2
+
+
+@given(
+    st.text(max_size=80) | st.sampled_from(['@clause("X-01")\nasync def f():\n    """Doc."""\n    return 1  # end\n'])
+)
+def test_coloured_source_is_the_source(code):
+    assert "".join(text for _, text in highlight(code)) == code
+
+
+def test_source_is_coloured():
+    kinds = {
+        text.strip(): kind
+        for kind, text in highlight('@clause("X")\nasync def f():\n    return len("a") + 17  # why\n')
+        if kind
+    }
+    assert kinds == {"@clause": "decorator", '"X"': "string", "async": "keyword", "def": "keyword", "return": "keyword",
+                     "len": "builtin", '"a"': "string", "17": "literal", "# why": "comment"}  # fmt: skip
