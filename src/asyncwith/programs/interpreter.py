@@ -24,7 +24,7 @@ from asyncwith.trace import chain, describe
 
 __all__ = ["Compiled"]
 
-LIBRARY_NAMES = ("asynccontextmanager", "AsyncExitStack")
+LIBRARY_NAMES = ("asynccontextmanager", "AsyncExitStack")  # what programs take from the library under test
 
 variable: ContextVar[int] = ContextVar("variable")
 
@@ -35,6 +35,7 @@ class Compiled:
     def __init__(self, body: Block, library: Names) -> None:
         text = source(Program(body))
         self._code = compile(text, "<program>", "exec")
+        self.stacks = "AsyncExitStack" in text
         self._names = {name: getattr(library, name) for name in LIBRARY_NAMES if name in text}
 
     async def run(self, injection: Injection) -> list[str]:

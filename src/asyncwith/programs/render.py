@@ -1,20 +1,15 @@
-"""Programs as Python source: what is compiled and run, and a file that runs alone and shows a counterexample."""
+"""Programs as Python source: the statements that a person would write."""
 
 from __future__ import annotations
 
-import inspect
-import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import TypeAlias
 
-from asyncwith import trace
-from asyncwith.libraries import Library
-from asyncwith.loops import Loop as EventLoop
 from asyncwith.programs import language as lang
 from asyncwith.programs.language import ERRORS, RETURNS, Block, Manager, Program
 
-__all__ = ["alone", "source"]
+__all__ = ["source"]
 
 Code: TypeAlias = "list[str | Code]"  # lines, and blocks that stand one step further in
 
@@ -132,85 +127,3 @@ def _onto(stack: str, manager: Manager) -> list[str]:
     push = "push_async_exit({})" if manager.kind == "pushed" else "push_async_callback({}.leave)"
     instance = name.lower()
     return [f"{instance} = {name}()", f"await {instance}.__aenter__()", f"{stack}.{push.format(instance)}"]
-
-
-ALONE = '''\
-"""{what}"""
-import contextvars
-import sys
-{imports}
-EXPECTED = """\\
-{expected}
-"""
-errors = {{{errors}}}
-variable = contextvars.ContextVar("variable", default=0)
-trace = []
-awaits = 0
-
-
-def log(*words):
-    print(*words)
-    trace.append(" ".join(map(str, words)))
-
-
-def describe(error):
-    if error is None:
-        return "None"
-    cancelled = type(error).__name__ in ("Cancelled", "CancelledError")
-    return "Cancelled" if cancelled else f"{{type(error).__name__}}({{', '.join(map(repr, error.args))}})"
-
-
-LONGEST_CHAIN = {longest}
-
-
-{chain}
-
-{driver}
-
-{program}
-
-{start}
-sys.exit(trace != EXPECTED.splitlines() and f"this is not what was expected:\\n{{EXPECTED}}")
-'''
-
-IN_LOOP = """\
-async def pause():
-    global awaits
-    awaits += 1
-    if awaits == {number}:
-        {inject}
-    await checkpoint()
-
-
-async def main():
-    try:
-        log("returned", await program())
-    except BaseException as error:
-        log("raised", chain(error))
-"""
-
-BY_HAND = """\
-class Pause:
-    def __await__(self):
-        global awaits
-        awaits += 1
-        yield awaits
-
-
-def pause():
-    return Pause()
-
-
-def main():
-    running = program()
-    try:
-        while running.send(None) != {number}:
-            pass
-        {inject}
-        while True:
-            running.send(None)
-    except StopIteration as stop:
-        log("returned", stop.value)
-    except BaseException as error:
-        log("raised", chain(error))
-"""

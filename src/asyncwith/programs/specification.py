@@ -18,9 +18,16 @@ from asyncwith.programs import language as lang
 from asyncwith.programs.language import ERRORS, RETURNS, Block, Manager, Program
 from asyncwith.trace import chain
 
-__all__ = ["Delivery", "specified"]
+__all__ = ["ENDLESS", "Delivery", "Run", "specified"]
 
 Delivery = Literal["send", "throw"]
+
+
+ENDLESS = "never ends"  # the last line of a program that hangs for ever; only contextlib's own stack makes one
+
+
+class Endless(Exception):
+    """The program hangs: an endless chain of contexts is followed."""
 
 
 class Error:
@@ -58,12 +65,14 @@ class Jump:
     value: Any = None
 
 
-def specified(program: Program, delivery: Delivery, *, stacks: Literal["nested", "contextlib"] = "nested") -> list[str]:
-    """Return the trace of `program` on a loop that injects exceptions by `delivery`, with its outcome as last line.
+def specified(program: Program, delivery: Delivery, *, stacks: Literal["nested", "contextlib"] = "nested") -> Run:
+    """Return the run of `program` on a loop that injects exceptions by `delivery`: its `lines` end with the outcome.
 
     `stacks="contextlib"` tells what contextlib's `AsyncExitStack` makes of it, which is not always the same as nesting.
     """
-    return Run(program, delivery, stacks).outcome()
+    run = Run(program, delivery, stacks)
+    run.finish()
+    return run
 
 
 def link(error: Error, handled: Error | None) -> None:
@@ -81,7 +90,7 @@ def link(error: Error, handled: Error | None) -> None:
 
 
 class Run:
-    """One run of one program."""
+    """One run of one program: `lines` is its trace, `awaits` how often it was suspended."""
 
     def __init__(self, program: Program, delivery: Delivery, stacks: str) -> None:
         self.program = program
@@ -96,13 +105,16 @@ class Run:
         self.shields = 0
         self.closing = False
 
-    def outcome(self) -> list[str]:
-        jump = self.call(lambda: self.block(self.program.body))
+    def finish(self) -> None:
+        try:
+            jump = self.call(lambda: self.block(self.program.body))
+        except Endless:
+            self.log(ENDLESS)
+            return
         if jump is not None and jump.kind == "raise" and not (self.closing and jump.value.kind == "GeneratorExit"):
             self.log("raised", chain(jump.value))
         else:
             self.log("closed" if self.closing else f"returned {jump.value if jump else None}")
-        return self.lines
 
     def log(self, *words: str) -> None:
         self.lines.append(" ".join(words))
@@ -350,11 +362,15 @@ class Run:
 
 def mend(new: Error, old: Error | None, outer: Error | None) -> None:
     """Put `old` where the chain of `new` has `outer`; where it ends without, nobody knows what belonged there (gh-102201)."""
+    seen = []
     while new.__context__ is not None and new.__context__ is not old:
         if new.__context__ is outer:
             new.__context__ = old
-        else:
-            new = new.__context__
+            return
+        new = new.__context__
+        if new in seen:
+            raise Endless
+        seen.append(new)
 
 
 def frame_of(manager: Manager) -> str:

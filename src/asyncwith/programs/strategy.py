@@ -35,7 +35,7 @@ from asyncwith.programs.language import (
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["Recipe", "draw", "programs"]
+__all__ = ["RECIPES", "Recipe", "draw", "programs"]
 
 ORDINARY, STOPS = "vwkrbg", "sa"
 CAUGHT = ("Exception", "BaseException", "ValueError", "LookupError")
@@ -44,12 +44,41 @@ DEEPEST = 3
 
 @dataclass(frozen=True)
 class Recipe:
-    """What programs are made of."""
+    """What programs are made of, what is done to them, and the first Python on which that can be specified."""
 
-    forms: tuple[Form, ...] = ("nested", "combined")
+    forms: tuple[Form, ...]
     kinds: tuple[Kind, ...] = ("class",)
     injection: InjectionKind = "nothing"
     variables: bool = False
+    since: tuple[int, int] = (3, 10)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the programs are driven by hand, outside any loop."""
+        return self.injection in ("throw", "close")
+
+
+STATEMENTS: tuple[Form, ...] = ("nested", "combined")
+ANY_FORM: tuple[Form, ...] = ("nested", "combined", "stack", "stack")
+TOLD: tuple[Kind, ...] = ("class", "generator")
+ANY_KIND: tuple[Kind, ...] = ("class", "generator", "pushed", "callback", "sync")
+
+RECIPES = {
+    "statements": Recipe(STATEMENTS),
+    "generators": Recipe(STATEMENTS, TOLD),
+    "stacks": Recipe(ANY_FORM, ANY_KIND),
+    "variables": Recipe(ANY_FORM, ANY_KIND, variables=True),
+    "edge": Recipe(STATEMENTS, TOLD, "edge"),
+    "edge on stacks": Recipe(ANY_FORM, ANY_KIND, "edge"),
+    "level": Recipe(STATEMENTS, TOLD, "level"),
+    "level on stacks": Recipe(ANY_FORM, ANY_KIND, "level"),
+    "throw": Recipe(STATEMENTS, TOLD, "throw"),
+    "throw on stacks": Recipe(ANY_FORM, ANY_KIND, "throw"),
+    "close": Recipe(STATEMENTS, ("class",), "close"),
+    "close on stacks": Recipe(ANY_FORM, ("class", "pushed", "callback", "sync"), "close"),
+    # Before 3.13 a generator that is suspended itself is not closed with the coroutine that awaits it.
+    "close generators": Recipe(ANY_FORM, ANY_KIND, "close", since=(3, 13)),
+}
 
 
 @dataclass(frozen=True)
@@ -175,14 +204,17 @@ class _Drawer:
         return Manager(
             name,
             kind,
-            enter=self.quiet(inside),
+            enter=self.quiet(inside, kind),
             leave=self.block(inside, 0, 2),
             caught=self.block(inside.inside(given=not sync), 0, 2) if kind != "callback" else (),
             returns=self.random.choice([*RETURNS]) if kind != "callback" else "None",
         )
 
-    def quiet(self, place: Place) -> Block:
-        """Return what a manager does on entering, which mostly succeeds."""
-        if self.random.random() < 0.1:
+    def quiet(self, place: Place, kind: Kind) -> Block:
+        """Return what a manager does on entering, which mostly succeeds.
+
+        A generator must not swallow being closed there: it would be abandoned at its `yield`.
+        """
+        if self.random.random() < 0.1 and not (kind == "generator" and self.recipe.injection == "close"):
             return self.block(place, 1, 1)
         return (Await(self.random.choice((1, 2))),) if place.awaits and self.random.random() < 0.4 else ()
