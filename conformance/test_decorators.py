@@ -296,14 +296,14 @@ async def asynchronous_generator_function(trace: Trace, library: Names) -> None:
     """A decorated asynchronous generator function keeps the manager open while it is iterated over."""
 
     @decorator(trace, library)
-    async def generate(*, of: int) -> AsyncIterator[str]:
-        for number in range(1, of + 1):
+    async def generate(first: int, *, of: int) -> AsyncIterator[str]:
+        for number in range(first, of + 1):
             await checkpoint()
             yield f"{number} {of}"
         trace("end")
 
     trace("asynchronous generator function:", inspect.isasyncgenfunction(generate))
-    generator = generate(of=2)
+    generator = generate(1, of=2)
     trace("called")
     async for item in generator:
         trace("item", item)
@@ -321,13 +321,13 @@ async def plain_generator_function(trace: Trace, library: Names) -> None:
     """
 
     @decorator(trace, library)
-    def generate(*, of: int) -> Iterator[str]:
-        for number in range(1, of + 1):
+    def generate(first: int, *, of: int) -> Iterator[str]:
+        for number in range(first, of + 1):
             yield f"{number} {of}"
         trace("end")
 
     trace("asynchronous generator function:", inspect.isasyncgenfunction(generate))
-    generator: Any = generate(of=2)
+    generator: Any = generate(1, of=2)
     trace("called")
     async for item in generator:
         trace("item", item)

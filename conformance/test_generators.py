@@ -953,27 +953,32 @@ async def handwritten_generator(trace: Trace, library: Names) -> None:
         "caught RuntimeError('r') <= ValueError('v')",
         "caught RuntimeError('r') <= KeyError('k') [<- StopAsyncIteration('s')]",
         "caught RuntimeError('r') <- StopAsyncIteration('s')",
+        "caught LookupError('l') <= StopAsyncIteration('s')",
     ],
 )
 async def runtime_error_of_the_generator(trace: Trace, library: Names) -> None:
-    """A RuntimeError that the generator raises is dropped for nothing but a StopIteration that it has as its cause."""
+    """Of the errors that the generator raises, only a RuntimeError is dropped that has the body's StopIteration as
+    cause.
+    """
 
     @library.asynccontextmanager
-    async def manager(cause: Exception | None) -> AsyncIterator[None]:
+    async def manager(new: Exception, cause: Exception | None) -> AsyncIterator[None]:
         try:
             yield
-        except Exception as error:
+        except Exception:
             if cause is None:
-                raise RuntimeError("r")  # noqa: B904 - the implicit context is the point
-            raise RuntimeError("r") from (error if error.args == cause.args else cause)
+                raise new  # noqa: B904 - the implicit context is the point
+            raise new from cause
 
-    for raised, cause in (
-        (ValueError("v"), ValueError("v")),
-        (StopAsyncIteration("s"), KeyError("k")),
-        (StopAsyncIteration("s"), None),
+    value, stop = ValueError("v"), StopAsyncIteration("s")
+    for raised, new, cause in (
+        (value, RuntimeError("r"), value),
+        (stop, RuntimeError("r"), KeyError("k")),
+        (stop, RuntimeError("r"), None),
+        (stop, LookupError("l"), stop),
     ):
         try:
-            async with manager(cause):
+            async with manager(new, cause):
                 raise raised
         except Exception as error:
             trace("caught", chain(error))

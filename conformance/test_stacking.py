@@ -1098,6 +1098,7 @@ async def error_of_the_lookup(trace: Trace, library: Names) -> None:
     expect=[
         "nested: Equal('2') <- Equal('1') <- Equal('replaced') <- Equal('body')",
         "stacked: Equal('2') <- Equal('1') <- Equal('replaced') <- Equal('body')",
+        "suppressed",
     ],
 )
 async def errors_that_compare_equal(trace: Trace, library: Names) -> None:
@@ -1105,7 +1106,13 @@ async def errors_that_compare_equal(trace: Trace, library: Names) -> None:
     included.
     """
 
-    class Equal(Exception):
+    class EqualClass(type):
+        def __eq__(cls, other: object) -> bool:
+            return True
+
+        __hash__ = type.__hash__
+
+    class Equal(Exception, metaclass=EqualClass):
         def __eq__(self, other: object) -> bool:
             return True
 
@@ -1137,3 +1144,7 @@ async def errors_that_compare_equal(trace: Trace, library: Names) -> None:
             raise Equal("body")
     except Equal as error:
         trace("stacked:", chain(error))
+    async with library.AsyncExitStack() as stack:
+        stack.push_async_exit(Logged(Trace(), "suppressing", suppress=True, suspends=1))
+        raise Equal("body")
+    trace("suppressed")
