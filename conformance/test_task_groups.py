@@ -1508,26 +1508,29 @@ async def children_have_a_copy_of_the_context(trace: Trace) -> None:
     "TG-71",
     source="library/asyncio-eventloop.html#asyncio.loop.run_in_executor",
     on="asyncio",
-    expect=["in another thread True", "the same result True", "exit m with ValueError('v')", "the same error True"],
+    expect=[
+        "in another thread True",
+        "the same results True",
+        "exit m with ValueError('v')",
+        "the same error True",
+    ],
 )
 async def work_in_an_executor(trace: Trace) -> None:
-    """`run_in_executor` runs in another thread and gives the object that the function returned, or raises the
+    """`run_in_executor` runs in another thread and gives the very object that the function returned, or raises the very
     exception that it raised.
     """
-    loop, result, failure = asyncio.get_running_loop(), object(), ValueError("v")
-    home = threading.get_ident()
+    loop, failure = asyncio.get_running_loop(), ValueError("v")
+    objects = [object() for _ in range(20)]
 
-    def work() -> object:
-        where.append(threading.get_ident())
-        return result
+    def work(number: int) -> tuple[int, object]:
+        return threading.get_ident(), objects[number]
 
     def fail() -> None:
         raise failure
 
-    where: list[int] = []
-    given = await loop.run_in_executor(None, work)
-    trace("in another thread", where[0] != home)
-    trace("the same result", given is result)
+    given = await asyncio.gather(*(loop.run_in_executor(None, work, number) for number in range(20)))
+    trace("in another thread", threading.get_ident() not in [thread for thread, _ in given])
+    trace("the same results", [result for _, result in given] == objects)
     try:
         async with LoggedExit(trace, "m"):
             await loop.run_in_executor(None, fail)
@@ -1666,7 +1669,7 @@ async def a_future_wakes_all_who_wait(trace: Trace) -> None:
     source="library/asyncio-dev.html#detect-never-retrieved-exceptions",
     level="should",
     on="asyncio",
-    expect=["exit m with ValueError('v')", "Task exception was never retrieved: ValueError('v')", "reports 1"],
+    expect=["exit m with ValueError('v')", "exception was never retrieved: ValueError('v')", "reports 1"],
 )
 async def an_error_that_nobody_retrieves_is_reported(trace: Trace) -> None:
     """The error of a task that nobody awaits is reported to the loop's exception handler, once, when the task is
@@ -1680,7 +1683,7 @@ async def an_error_that_nobody_retrieves_is_reported(trace: Trace) -> None:
             raise ValueError("v")
 
     loop.set_exception_handler(
-        lambda _, report: reports.append(f"{report['message']}: {describe(report['exception'])}")
+        lambda _, report: reports.append(f"{report['message'].partition(' ')[2]}: {describe(report['exception'])}")
     )
     task = asyncio.create_task(fail())
     await asyncio.wait([task])
@@ -1788,3 +1791,23 @@ async def eager_tasks(trace: Trace) -> None:
     await asyncio.wait([failing])
     trace(end(failing))
     trace("creator", current is creator)
+
+
+@clause(
+    "TG-79",
+    source="library/asyncio-task.html#asyncio.create_task",
+    versions=">=3.14",
+    on="asyncio",
+    expect=["enter m", "created", "exit m", "enter m", "exit m"],
+)
+async def asking_for_an_eager_start(trace: Trace) -> None:
+    """`create_task(eager_start=True)` starts the task at once, `eager_start=False` when its creator suspends."""
+
+    async def work() -> None:
+        async with Logged(trace, "m"):
+            await asyncio.sleep(0)
+
+    eager = asyncio.create_task(work(), eager_start=True)
+    trace("created")
+    await eager
+    await asyncio.create_task(work(), eager_start=False)

@@ -953,22 +953,42 @@ async def sleeping_is_not_early(trace: Trace) -> None:
 
 @clause(
     "TIME-68",
-    source="library/asyncio-task.html#asyncio.sleep",
+    source="library/asyncio-task.html#sleeping",
     on="asyncio",
-    expect=["enter a", "enter b", "enter c", "exit a", "exit b", "exit c", "gives 7"],
+    expect=["entered in order True", "turns in order True", "left in order True", "gives 7"],
 )
 async def sleeping_for_nothing_takes_turns(trace: Trace) -> None:
     """`sleep(0)` lets every other task that is ready take its turn, in order; and `sleep` gives the result it was
     told.
     """
+    turns: list[tuple[int, int]] = []
 
-    async def work(name: str) -> None:
+    async def work(number: int) -> None:
         await asyncio.sleep(0)  # so that eager tasks, too, enter when all are there
-        async with Logged(trace, name):
-            await asyncio.sleep(0)
+        async with Logged(lines, str(number)):
+            for turn in range(10):
+                await asyncio.sleep(0)
+                turns.append((turn, number))
 
-    await asyncio.wait([asyncio.create_task(work(name)) for name in "abc"])
+    lines = Trace()
+    await asyncio.wait([asyncio.create_task(work(number)) for number in range(20)])
+    trace("entered in order", lines.lines[:20] == [f"enter {number}" for number in range(20)])
+    trace("turns in order", turns == [(turn, number) for turn in range(10) for number in range(20)])
+    trace("left in order", lines.lines[20:] == [f"exit {number}" for number in range(20)])
     trace("gives", await asyncio.sleep(0, 7))
+
+
+@clause("TIME-84", source="gh-127859", level="should", on="asyncio", expect=["early 0 of 20", "exit m"])
+async def sleeping_is_not_early_by_less_than_a_millisecond(trace: Trace) -> None:
+    """A sleep is not early by more than the resolution of the clock, not even one of less than a millisecond."""
+    resolution = time.get_clock_info("monotonic").resolution
+    early = 0
+    async with LoggedExit(trace, "m"):
+        for _ in range(20):
+            began = time.monotonic()
+            await asyncio.sleep(0.0004)
+            early += time.monotonic() - began < 0.0004 - resolution
+        trace("early", early, "of 20")
 
 
 # The callbacks and timers of the loop
@@ -1081,7 +1101,7 @@ def set_at_once(*timers: tuple[Any, ...]) -> None:
             handle.cancel()
 
 
-@clause("TIME-74", source=CALL_AT, on="asyncio", expect=[*(f"{due} ms" for due in range(5, 30, 5)), "exit"])
+@clause("TIME-74", source=CALL_LATER, on="asyncio", expect=[*(f"{due} ms" for due in range(5, 30, 5)), "exit"])
 async def overdue_timers_come_in_order(trace: Trace) -> None:
     """Timers that all became due while the loop was blocked are called in the order in which they were due, each
     once.
@@ -1335,3 +1355,28 @@ async def the_clock_does_not_go_back(trace: Trace) -> None:
     trace("goes back", sum(later < sooner for sooner, later in itertools.pairwise(seen)), "times")
     await anyio.sleep(0.01)
     trace("advances", anyio.current_time() - seen[0] >= 0.008)
+
+
+@clause(
+    "TIME-85",
+    source="library/asyncio-eventloop.html#asyncio.TimerHandle",
+    on="asyncio",
+    expect=["call_later(0) tells when True", "call_later(60) tells when True", "call_at tells when True", "exit"],
+)
+async def what_setting_a_timer_gives(trace: Trace) -> None:
+    """`call_later` and `call_at` give a handle whose `when()` tells the time that the timer is due, also without
+    delay.
+    """
+    loop = asyncio.get_running_loop()
+    async with UntilCalled(trace) as finish:
+        now = loop.time()
+        handles = {
+            "call_later(0)": (now, loop.call_later(0, finish)),
+            "call_later(60)": (now + 60, loop.call_later(60, finish)),
+            "call_at": (now + 60, loop.call_at(now + 60, finish)),
+        }
+        for name, (due, handle) in handles.items():
+            # a clock of milliseconds may be two off, and setting a timer takes its time
+            trace(name, "tells when", hasattr(handle, "when") and -0.002 < handle.when() - due < 10)
+    for _, handle in handles.values():
+        handle.cancel()
