@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -205,26 +206,47 @@ async def what_exit_handles_itself_leaves_no_mark(trace: Trace) -> None:
 
 
 @clause(
-    "EXC-76",
+    "EXC-34",
     source="PEP 3134",
     level="should",
-    expect=["body ValueError('body') <- KeyError('first')", "out KeyError('first') <- ValueError('body')"],
+    expect=["OSError('inner') <- ValueError('body')", "ValueError('body') <- OSError('inner')"],
 )
 async def a_chain_is_never_a_ring(trace: Trace) -> None:
-    """If exit raises what the body's exception has as context already, the link turns round, and no ring is made."""
+    """If an outer exit raises once more what the inner one's exception has as context already, the link turns round,
+    and no ring is made.
+    """
 
     async def leave(error: Any) -> None:
-        trace("body", chain(error))
+        trace(chain(error))
         raise error.__context__
 
     try:
-        async with Leaving(leave):
-            try:
-                raise KeyError("first")
-            except KeyError:
-                raise ValueError("body")  # noqa: B904 - a context, not a cause
-    except KeyError as error:
-        trace("out", chain(error))
+        async with Leaving(leave), Logged(Trace(), "inner", fails_exit=OSError("inner"), suspends=1):
+            raise ValueError("body")
+    except ValueError as error:
+        trace(chain(error))
+
+
+@clause(
+    "EXC-38",
+    source="library/traceback.html#traceback.format_exception",
+    expect=[
+        "ValueError: body",
+        "During handling of the above exception, another exception occurred:",
+        "OSError: exit",
+    ],
+)
+async def tracebacks_tell_of_the_body_first(trace: Trace) -> None:
+    """When exit replaced the body's exception, the printed traceback shows both, the body's first, and says how they
+    hang together.
+    """
+    try:
+        async with Logged(Trace(), "m", fails_exit=OSError("exit"), suspends=1):
+            raise ValueError("body")
+    except OSError as error:
+        for line in "".join(traceback.format_exception(type(error), error, error.__traceback__)).splitlines():
+            if line.startswith(("ValueError", "OSError", "During", "The above")):
+                trace(line)
 
 
 @clause(

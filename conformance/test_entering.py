@@ -12,6 +12,7 @@ import inspect
 import types
 import weakref
 from collections.abc import Generator
+from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -60,7 +61,7 @@ async def order_of_the_statement(trace: Trace) -> None:
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def __get__(self, manager: object, kind: type) -> object:
+        def __get__(self, manager: object, kind: type) -> Any:
             trace("look up", self.name)
             return self.method
 
@@ -155,7 +156,7 @@ async def enter_and_exit_may_return_any_awaitable(trace: Trace) -> None:
         def __aenter__(self) -> Ticket:
             return Ticket(trace, "enter", 5)
 
-        def __aexit__(self, *exc: object) -> Generator[object, object, bool]:
+        def __aexit__(self, *exc: object) -> Any:
             return leave()
 
     async with Manager() as value:
@@ -221,7 +222,7 @@ async def the_target_may_be_unpacked(trace: Trace) -> None:
             trace("set", name, value)
 
     target = Target()
-    async with Logged(trace, "m", gives=(1, (2, 3, 4)), suspends=1) as (target.a, [*target.b, target.c]):
+    async with Logged(trace, "m", gives=(1, (2, 3, 4)), suspends=1) as (target.a, [*target.b, target.c]):  # type: ignore[misc]
         trace("body")
 
 
@@ -276,7 +277,7 @@ async def a_target_may_be_bound_in_part(trace: Trace) -> None:
             super().__setattr__(name, value)
 
     target = Target()
-    async with Half(trace, "m", gives=(1, None)) as (target.a, (target.b, target.c)):
+    async with Half(trace, "m", gives=(1, None)) as (target.a, (target.b, target.c)):  # type: ignore[misc]
         trace("body")
     trace(*vars(target), *vars(target).values())
 
@@ -296,7 +297,7 @@ async def enter_that_fails_is_not_exited(trace: Trace) -> None:
 async def enter_that_fails_binds_nothing(trace: Trace) -> None:
     """If enter raises, the target keeps the value that it had, and its parts are not even evaluated."""
     evaluated = "target not evaluated"
-    values = {"v": "before"}
+    values: dict[str, object] = {"v": "before"}
 
     def key() -> str:
         nonlocal evaluated

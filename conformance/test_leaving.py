@@ -57,7 +57,7 @@ async def an_exit_that_fails_is_not_called_again(trace: Trace) -> None:
 @clause("PROT-31", source=ASYNC_WITH, expect=["enter a", "body", "exit a", "no a"])
 async def the_target_may_be_deleted(trace: Trace) -> None:
     """What the body does to the target, and to the name of the manager, does not change which manager is left."""
-    manager: object = Logged(trace, "a", suspends=1)
+    manager = Logged(trace, "a", suspends=1)
     names = {}
     async with manager as names["a"]:
         manager = Logged(trace, "b")

@@ -77,12 +77,17 @@ def described(trace: Trace) -> list[Any]:
         __aexit__ = staticmethod(leave)
 
     class Class:
-        __aenter__ = classmethod(enter)
-        __aexit__ = classmethod(leave)
+        __aenter__: Any = classmethod(enter)
+        __aexit__: Any = classmethod(leave)
 
     class Property:
-        __aenter__ = property(lambda self: enter)
-        __aexit__ = property(lambda self: leave)
+        @property
+        def __aenter__(self) -> Any:
+            return enter
+
+        @property
+        def __aexit__(self) -> Any:
+            return leave
 
     class Slot:
         __slots__ = ("__aenter__", "__aexit__")
@@ -143,7 +148,7 @@ async def partial_becomes_a_method(trace: Trace) -> None:
         trace("exit of", len(args))
 
     class Manager(Logged):
-        __aexit__ = functools.partial(leave)  # type: ignore[assignment]
+        __aexit__ = functools.partial(leave)
 
     async with Manager(trace, "m"):
         pass
@@ -230,14 +235,14 @@ async def exit_is_bound_at_entry(trace: Trace) -> None:
         async def __aenter__(self) -> None:
             trace("enter")
             await checkpoint()
-            Manager.__aexit__ = exit_called("second")  # type: ignore[method-assign]
+            Manager.__aexit__ = exit_called("second")
 
         __aexit__ = exit_called("first")
 
     for _ in range(2):
         async with Manager():
             trace("body")
-            Manager.__aexit__ = exit_called("third")  # type: ignore[method-assign]
+            Manager.__aexit__ = exit_called("third")
 
 
 @clause(

@@ -114,8 +114,8 @@ async def an_exception_passes_unchanged(trace: Trace) -> None:
     + ["after KeyError('outer')"],
 )
 async def exit_handles_the_exception(trace: Trace) -> None:
-    """While exit runs, also after it has suspended, the body's exception counts as handled; afterwards, what was handled
-    before. After a normal end exit handles nothing but what is handled around the statement.
+    """While exit runs, also after it has suspended, the body's exception counts as handled; afterwards, what was
+    handled before. After a normal end exit handles nothing but what is handled around the statement.
     """
 
     async def leave(error: BaseException | None) -> bool:
@@ -210,6 +210,22 @@ async def raising_what_was_received_adds_the_way_through_exit(trace: Trace) -> N
     await main()
 
 
+@clause("EXC-37", source=TRACEBACK, level="should", expect=["1 2 3"])
+async def a_traceback_grows_with_every_raise(trace: Trace) -> None:
+    """An exception that is raised again and again, here in three statements, adds to its traceback each time."""
+    seen = []
+
+    async def leave(error: Any) -> bool:
+        seen.append(functions(error).count(">") + 1)
+        return True
+
+    error = ValueError("body")
+    for _ in range(3):
+        async with Leaving(leave):
+            raise error
+    trace(*seen)
+
+
 @clause(
     "EXC-70",
     source=TRACEBACK,
@@ -226,7 +242,7 @@ async def failing_managers_point_at_the_statement(trace: Trace) -> None:
 
     for which in ("enter", "exit"):
         try:
-            await statement(Logged(Trace(), "m", suspends=1, **{f"fails_{which}": OSError()}))  # type: ignore[arg-type]
+            await statement(Logged(Trace(), "m", suspends=1, **{f"fails_{which}": OSError()}))
         except OSError as error:
             lines = [
                 line - statement.__code__.co_firstlineno
@@ -443,6 +459,33 @@ async def except_exception_does_not_catch_a_cancellation(trace: Trace) -> None:
         except Exception as error:
             trace("caught", error)
     trace("cancelled", scope.cancelled_caught)
+
+
+@clause("EXC-36", source=ASYNC_WITH, expect=["more than 100 entered: True", "still entered: 0", "the loop goes on"])
+async def too_deep_recursion_leaves_every_manager(trace: Trace) -> None:
+    """When recursion through the statement becomes too deep, each manager that was entered is left all the same."""
+    inside = deepest = 0
+
+    class Counted:
+        async def __aenter__(self) -> None:
+            nonlocal inside, deepest
+            inside = deepest = inside + 1
+
+        async def __aexit__(self, *exc: object) -> None:
+            nonlocal inside
+            inside -= 1
+
+    async def dive() -> None:
+        async with Counted():
+            await dive()
+
+    try:
+        await dive()
+    except RecursionError:
+        trace("more than 100 entered:", deepest > 100)
+        trace("still entered:", inside)
+    await checkpoint()
+    trace("the loop goes on")
 
 
 @clause(

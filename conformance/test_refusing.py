@@ -39,7 +39,7 @@ async def other_objects_are_refused(trace: Trace) -> None:
 
 
 @clause(
-    "LOOK-62",
+    "LOOK-07",
     source="bpo-12022",
     level="should",
     expect=by_version(
@@ -67,7 +67,8 @@ async def the_refusal_says_what_is_missing(trace: Trace) -> None:
     class OnlyExit:
         __aexit__ = no_exit
 
-    for kind in (object, OnlyEnter, OnlyExit):
+    kinds: list[Any] = [object, OnlyEnter, OnlyExit]
+    for kind in kinds:
         try:
             async with kind():
                 trace("body")
@@ -92,9 +93,10 @@ async def half_a_manager_is_refused_before_enter(trace: Trace) -> None:
             trace("exit")
             return True
 
-    for kind in (OnlyEnter, OnlyExit):
+    kinds: list[Any] = [OnlyEnter, OnlyExit]
+    for kind in kinds:
         try:
-            async with kind():  # type: ignore[attr-defined]
+            async with kind():
                 trace("body")
         except (AttributeError, TypeError):
             trace("refused")
@@ -171,7 +173,7 @@ async def dynamic_attributes_make_no_manager(trace: Trace) -> None:
             return getattr(Logged(trace, "m"), name)
 
     try:
-        async with Proxy():
+        async with Proxy():  # type: ignore[attr-defined]
             trace("body")
     except (AttributeError, TypeError) as error:
         trace(type(error))
@@ -306,7 +308,7 @@ async def an_enter_of_none_is_found_and_called(trace: Trace) -> None:
         __aenter__ = None  # type: ignore[assignment]
 
     try:
-        async with Manager(trace, "m", suppress=True):
+        async with Manager(trace, "m", suppress=True):  # type: ignore[misc]
             trace("body")
     except TypeError as error:
         trace(chain(error))
@@ -324,7 +326,7 @@ async def an_exit_of_none_is_found_and_called(trace: Trace) -> None:
         __aexit__ = None  # type: ignore[assignment]
 
     try:
-        async with Manager(trace, "m", suspends=1):
+        async with Manager(trace, "m", suspends=1):  # type: ignore[misc]
             trace("body")
             raise ValueError("body")
     except TypeError as error:
@@ -355,7 +357,7 @@ async def enter_must_return_an_awaitable(trace: Trace) -> None:
             return True
 
     errors = []
-    for gives in (None, (n for n in ()), 5):
+    for gives in (None, (digit for digit in "123"), 5):
         try:
             async with Manager(gives):
                 trace("body")

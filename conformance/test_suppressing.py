@@ -147,7 +147,7 @@ async def a_return_that_was_not_reached_gives_nothing(trace: Trace) -> None:
     def value() -> int:
         raise ValueError("body")
 
-    async def returns() -> int:  # type: ignore[return]
+    async def returns() -> int | None:
         async with Logged(trace, "m", suppress=True, suspends=1):
             return value()
 
@@ -197,6 +197,15 @@ async def what_an_inner_exit_raised_can_be_suppressed(trace: Trace) -> None:
         async with Logged(trace, "b", fails_exit=replacement, suspends=1):
             raise ValueError("body")
     trace(chain(replacement))
+    trace("after")
+
+
+@clause("EXC-35", source=WITH, expect=["enter a", "enter b", "exit b", "exit a with OSError('b')", "after"])
+async def what_an_inner_exit_raised_after_a_normal_end_can_be_suppressed(trace: Trace) -> None:
+    """So is what an inner exit raises after a body that went well."""
+    async with Logged(trace, "a", suppress=True, suspends=1):
+        async with Logged(trace, "b", fails_exit=OSError("b"), suspends=1):
+            pass
     trace("after")
 
 
@@ -258,18 +267,17 @@ async def a_suppressed_exception_is_let_go(trace: Trace) -> None:
             pass
 
         async def __aexit__(self, kind: object, error: Error, traceback: object) -> bool:
-            nonlocal seen
             await checkpoint()
-            seen = weakref.ref(error)
-            trace("alive in exit:", seen() is not None)
+            seen.append(weakref.ref(error))
+            trace("alive in exit:", seen[0]() is not None)
             return True
 
-    seen: weakref.ref[Error]
+    seen: list[weakref.ref[Error]] = []
     async with Manager():
         raise Error
     await checkpoint()
     gc.collect()
-    trace("alive after:", seen() is not None)
+    trace("alive after:", seen[0]() is not None)
 
 
 @clause(
