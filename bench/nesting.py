@@ -1,6 +1,6 @@
 """What does depth cost: nested statements, one combined statement, calls inside calls, one stack? All figures are per manager.
 
-The compiler allows about twenty blocks inside each other, so one combined statement goes no deeper than 16; calls and stacks go to 64.
+The compiler allows about twenty blocks inside each other, so statements end at 16 managers; calls and stacks go on to 64.
 """
 
 from __future__ import annotations

@@ -73,8 +73,9 @@ class Question:
             for size in tuple(sizes) or (None,):
                 arm = Arm(self.name, name, size, control, floor, timed)
                 if arm.label in (other.label for other in self.arms):
-                    msg = f"{body.__code__.co_filename}:{body.__code__.co_firstlineno}: the arm {arm.label!r} is there already"
-                    raise InputError(msg)
+                    raise InputError(
+                        f"{body.__code__.co_filename}:{body.__code__.co_firstlineno}: the arm {arm.label!r} is there already"
+                    )
                 self.arms.append(arm)
             return body
 
@@ -96,8 +97,7 @@ def load_questions(folder: Path, names: Sequence[str] = ()) -> list[Question]:
     found = {path.stem: path for path in sorted(folder.glob("*.py"))}
     for name in names:
         if name not in found:
-            msg = f"there is no question {name!r}; known are {', '.join(found)}"
-            raise UsageError(msg)
+            raise UsageError(f"there is no question {name!r}; known are {', '.join(found)}")
     return [_load(path) for name, path in found.items() if not names or name in names]
 
 
@@ -111,5 +111,4 @@ def _load(path: Path) -> Question:
     for value in vars(module).values():
         if isinstance(value, Question) and value.name == path.stem:
             return value
-    msg = f"{path}: there is no Question({path.stem!r}, …)"
-    raise InputError(msg, "a question is called as its file")
+    raise InputError(f"{path}: there is no Question({path.stem!r}, …)", "a question is called as its file")

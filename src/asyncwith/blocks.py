@@ -89,7 +89,7 @@ def replace_file(path: Path, text: str) -> None:
 
 def read_blocks(folder: Path) -> list[Block]:
     """Return the whole blocks of a folder, each once, in an order of their own. Raises `InputError` if they do not belong together."""
-    blocks = {}
+    blocks: dict[str, Block] = {}
     for path in sorted(folder.glob("*.json")):
         block = read_block(path)
         if blocks.setdefault(block.id, block) != block:
@@ -106,8 +106,10 @@ def check_origin(blocks: Iterable[Block], folder: Path) -> None:
         for key, value in _fingerprint(block).items():
             other, id_ = seen.setdefault(key, (value, block.id))
             if other != value:
-                msg = f"{folder}: blocks of different origin lie together: {key} is {other!r} in {id_} and {value!r} in {block.id}"
-                raise InputError(msg, "measure into a new directory, or take one sort of blocks away")
+                raise InputError(
+                    f"{folder}: blocks of different origin lie together: {key} is {other!r} in {id_} and {value!r} in {block.id}",
+                    "measure into a new directory, or take one sort of blocks away",
+                )
 
 
 def _fingerprint(block: Block) -> dict[str, Any]:
@@ -123,8 +125,7 @@ def _fingerprint(block: Block) -> dict[str, Any]:
 
 
 def _fail(path: Path, place: str, what: str) -> NoReturn:
-    msg = f"{path}: {place}: {what}"
-    raise InputError(msg, "this is no block that asyncwith wrote; take it away")
+    raise InputError(f"{path}: {place}: {what}", "this is no block that asyncwith wrote; take it away")
 
 
 def read_block(path: Path) -> Block:
@@ -205,7 +206,10 @@ class _Reader:
         for index, item in enumerate(self.get(data, key, list, place)):
             match item:
                 case [int() as operations, int() as wall, int() as cpu] if (
-                    bool not in map(type, item) and 1 <= operations < 1 << 62 and 0 <= wall < 1 << 62 and 0 <= cpu < 1 << 62
+                    bool not in map(type, item)
+                    and 1 <= operations < 1 << 62
+                    and 0 <= wall < 1 << 62
+                    and 0 <= cpu < 1 << 62
                 ):
                     found.append((operations, wall, cpu))
                 case _:

@@ -36,7 +36,8 @@ class Cell:
     """One arm on one loop. Times are seconds per operation, or per manager where there is a size, without the empty loop.
 
     `ratio` is to the reference loop, `of_floor` to the floor of the question on the same loop; each comes with the bounds of
-    its interval. `agree` is false where CPU time contradicts wall time. A cell with `not_timed` has no figures.
+    its interval. `agree` is false where CPU time contradicts wall time. A cell with `not_timed` has no figures. The last
+    three have an item per block: seconds, ratio, and how many operations these are of.
     """
 
     arm: str
@@ -59,6 +60,7 @@ class Cell:
     of_floor_high: float | None = None
     values: tuple[float, ...] = ()
     ratios: tuple[float, ...] = ()
+    operations: tuple[int, ...] = ()
 
     @property
     def half_width(self) -> float:

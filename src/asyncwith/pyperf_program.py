@@ -16,6 +16,7 @@ import pyperf
 from asyncwith.errors import AsyncwithError, UsageError
 from asyncwith.loops import Loop, find_loop
 from asyncwith.provenance import provenance
+from asyncwith.pyperf_files import metadata
 from asyncwith.slices import Slicer
 from asyncwith.timed import time_nothing
 from asyncwith.trace import describe
@@ -23,14 +24,7 @@ from asyncwith.trace import describe
 if TYPE_CHECKING:
     from asyncwith.arms import Arm, Question
 
-__all__ = ["metadata", "run"]
-
-
-def metadata(question: str, loop: str, version: str) -> dict[str, object]:
-    """Return what every pyperf file of ours says about itself; with the tag, `compare_to` shows a table per question."""
-    known = provenance()
-    packages = {f"{name}_version": release for name, release in known["packages"].items()}
-    return {"loop": loop, "loop_version": version, "tags": [question], **packages}
+__all__ = ["run"]
 
 
 def run(question: Question) -> None:
@@ -43,11 +37,9 @@ def run(question: Question) -> None:
         loop = _usable(chosen.loop)
     except AsyncwithError as error:
         sys.exit(_complaint(error))
-    about = metadata(question.name, loop.id, loop.version())
+    about = metadata(provenance(), question.name, loop.id, loop.version())
     for arm in question.arms:
-        runner.bench_time_func(
-            arm.label, _seconds, Slicer(loop), arm, inner_loops=arm.size or 1, metadata=about
-        )
+        runner.bench_time_func(arm.label, _seconds, Slicer(loop), arm, inner_loops=arm.size or 1, metadata=about)
 
 
 def _hand_on(command: list[str], chosen: argparse.Namespace) -> None:

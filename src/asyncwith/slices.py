@@ -1,4 +1,4 @@
-"""Slices: an arm on a loop for half a millisecond, timed inside the running coroutine."""
+"""Slices: an arm on a loop for a third of a millisecond, timed inside the running coroutine."""
 
 from __future__ import annotations
 
@@ -84,5 +84,4 @@ class Slicer:
         match back:
             case (int() as first, int() as second):
                 return first, second
-        msg = "the loop did not give back the result of its main coroutine"
-        raise LoopLostError(msg)
+        raise LoopLostError("the loop did not give back the result of its main coroutine")

@@ -17,7 +17,9 @@ from scipy.special import stdtr, stdtrit
 __all__ = ["CONFIDENCE", "MARGIN", "Interval", "Word", "holm", "interval", "p_same", "word"]
 
 CONFIDENCE = 0.95
-MARGIN = 0.02  # ratios nearer to 1 than this are the same for every use we know; memory layout alone moves a figure by 1 %
+MARGIN = (
+    0.02  # ratios nearer to 1 than this are the same for every use we know; memory layout alone moves a figure by 1 %
+)
 
 Word = Literal["faster", "slower", "equivalent", "unproven"]
 

@@ -98,8 +98,7 @@ def compile_timed(function: Callable[..., Any]) -> Timed:
 def _definition(function: Callable[..., Any]) -> ast.AsyncFunctionDef:
     """Return the parsed definition of `function`, if its body can be lifted out."""
     if not isinstance(function, FunctionType):
-        msg = f"{function!r} cannot be an arm"
-        raise InputError(msg, "decorate an `async def`")
+        raise InputError(f"{function!r} cannot be an arm", "decorate an `async def`")
     code = function.__code__
     place = f"{code.co_filename}:{code.co_firstlineno}"
     for node in ast.walk(parsed(code.co_filename)):
@@ -108,18 +107,20 @@ def _definition(function: Callable[..., Any]) -> ast.AsyncFunctionDef:
             if first.lineno == code.co_firstlineno and node.name == code.co_name:
                 break
     else:
-        msg = f"{place}: there is no `async def` to take the body of an arm from"
-        raise InputError(msg)
+        raise InputError(f"{place}: there is no `async def` to take the body of an arm from")
     if code.co_freevars:
-        msg = f"{place}: the arm uses {', '.join(code.co_freevars)} of the function around it"
-        raise InputError(msg, "an arm may use names of its module only")
+        raise InputError(
+            f"{place}: the arm uses {', '.join(code.co_freevars)} of the function around it",
+            "an arm may use names of its module only",
+        )
     asked = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
     if not asked <= GIVEN:
-        msg = f"{place}: an arm is given `n` and `suspend`, not {', '.join(sorted(asked - GIVEN))}"
-        raise InputError(msg)
+        raise InputError(f"{place}: an arm is given `n` and `suspend`, not {', '.join(sorted(asked - GIVEN))}")
     for bad in _leaving(node.body, in_loop=False):
-        msg = f"{code.co_filename}:{bad.lineno}: `{ast.unparse(bad)}` would leave the timed loop"
-        raise InputError(msg, "the body of an arm runs to its end each time")
+        raise InputError(
+            f"{code.co_filename}:{bad.lineno}: `{ast.unparse(bad)}` would leave the timed loop",
+            "the body of an arm runs to its end each time",
+        )
     return node
 
 
@@ -132,9 +133,9 @@ def parsed(filename: str) -> ast.Module:
 def _leaving(nodes: list[Any], *, in_loop: bool) -> Iterator[ast.stmt | ast.expr]:
     """Yield whatever in the body would end the timed loop early or turn the coroutine into a generator."""
     for node in nodes:
-        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom):
-            yield node
-        elif isinstance(node, ast.Break | ast.Continue) and not in_loop:
+        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) or (
+            isinstance(node, ast.Break | ast.Continue) and not in_loop
+        ):
             yield node
         elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
             inner = in_loop or isinstance(node, ast.For | ast.AsyncFor | ast.While)
