@@ -110,8 +110,8 @@ async def an_exception_passes_unchanged(trace: Trace) -> None:
         "exit handles None",
         "exit handles KeyError('outer')",
         "exit handles ValueError('body')",
-    ]
-    + ["after KeyError('outer')"],
+        "after KeyError('outer')",
+    ],
 )
 async def exit_handles_the_exception(trace: Trace) -> None:
     """While exit runs, also after it has suspended, the body's exception counts as handled; afterwards, what was

@@ -336,8 +336,11 @@ async def an_exit_of_none_is_found_and_called(trace: Trace) -> None:
 @clause(
     "LOOK-14",
     source=f"{ASYNC_WITH}; bpo-29922",
-    expect=["enter", "TypeError"] * 3
-    + ["None", "'async with' received an object from __aenter__ that does not implement __await__: int"],
+    expect=[
+        *("enter", "TypeError", "enter", "TypeError", "enter", "TypeError"),
+        "without context: True",
+        "'async with' received an object from __aenter__ that does not implement __await__: int",
+    ],
 )
 async def enter_must_return_an_awaitable(trace: Trace) -> None:
     """If enter returns something that cannot be awaited (`None`, a plain generator, a number), that is a TypeError
@@ -364,7 +367,7 @@ async def enter_must_return_an_awaitable(trace: Trace) -> None:
         except TypeError as error:
             errors.append(error)
             trace(type(error))
-    trace(errors[-1].__context__)
+    trace("without context:", errors[-1].__context__ is None)
     trace(str(errors[-1]))
 
 
