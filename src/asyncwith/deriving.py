@@ -133,7 +133,9 @@ class _Answer:
 
     def _cell(self, label: str, loop: str, corrected: float | None) -> Cell:
         arm, its = self.arms[label], self.samples[label, loop]
-        command = f"asyncwith bench {self.name} --loop {loop}"
+        command = " ".join(
+            [f"asyncwith bench {self.name}", *(f"--loop {each}" for each in dict.fromkeys([self.reference, loop]))]
+        )
         cell = Cell(arm=arm.name, size=arm.size, loop=loop, control=arm.control, command=command)
         if not self._timed(label, loop):
             return replace(cell, not_timed=self.not_timed.get(loop, "fewer than two blocks have it"))

@@ -15,14 +15,9 @@ import pyperf
 
 from asyncwith.arms import label
 from asyncwith.costs import Cell, Costs
+from asyncwith.pyperf_program import metadata
 
-__all__ = ["metadata", "write_pyperf_files"]
-
-
-def metadata(provenance: Mapping[str, Any], question: str, loop: str, version: str) -> dict[str, Any]:
-    """Return what each pyperf file of ours says about itself; by the tag `compare_to` makes a table per question."""
-    packages = {f"{name}_version": release for name, release in provenance["packages"].items()}
-    return {"loop": loop, "loop_version": version, "tags": [question], **packages}
+__all__ = ["write_pyperf_files"]
 
 
 def write_pyperf_files(costs: Costs, directory: Path) -> list[Path]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pyperf
 
 from asyncwith.errors import AsyncwithError, UsageError
 from asyncwith.loops import Loop, find_loop
 from asyncwith.provenance import provenance
-from asyncwith.pyperf_files import metadata
 from asyncwith.slices import Slicer
 from asyncwith.timed import time_nothing
 from asyncwith.trace import describe
@@ -24,7 +24,13 @@ from asyncwith.trace import describe
 if TYPE_CHECKING:
     from asyncwith.arms import Arm, Question
 
-__all__ = ["run"]
+__all__ = ["metadata", "run"]
+
+
+def metadata(provenance: Mapping[str, Any], question: str, loop: str, version: str) -> dict[str, Any]:
+    """Return what each pyperf file of ours says about itself; by the tag `compare_to` makes a table per question."""
+    packages = {f"{name}_version": release for name, release in provenance["packages"].items()}
+    return {"loop": loop, "loop_version": version, "tags": [question], **packages}
 
 
 def run(question: Question) -> None:
