@@ -94,8 +94,8 @@ def explore(
     while judge.ran < n and len(found) < ENOUGH and (seconds is None or time.monotonic() - started < seconds):
         found += judge.batch(trees, n, progress)
     ran, departed = judge.ran, judge.departed
-    short = tuple(judge.shrink(each) for each in found[:ENOUGH])
-    return Exploration(ran, departed, short, time.monotonic() - started)
+    short = {each.program: each for each in map(judge.shrink, found[:ENOUGH])}  # often several are one in the end
+    return Exploration(ran, departed, tuple(short.values()), time.monotonic() - started)
 
 
 def _drawn(kinds: Sequence[Recipe], seed: int | str, number: int) -> tuple[Block, Recipe]:

@@ -17,7 +17,7 @@ from typing import Any
 import anyio
 from anyio.lowlevel import checkpoint
 
-from asyncwith.libraries import Names
+from asyncwith.libraries import MissingName, Names
 from asyncwith.programs.language import ERRORS, Block, Injection, Program
 from asyncwith.programs.render import source
 from asyncwith.trace import chain, describe
@@ -25,6 +25,7 @@ from asyncwith.trace import chain, describe
 __all__ = ["Compiled"]
 
 LIBRARY_NAMES = ("asynccontextmanager", "AsyncExitStack")  # what programs take from the library under test
+STACK_METHODS = ("enter_async_context", "enter_context", "push_async_exit", "push_async_callback")
 
 variable: ContextVar[int] = ContextVar("variable")
 
@@ -37,15 +38,18 @@ class Compiled:
         self._code = compile(text, "<program>", "exec")
         self.stacks = "AsyncExitStack" in text
         self._names = {name: getattr(library, name) for name in LIBRARY_NAMES if name in text}
+        for method in STACK_METHODS:
+            if f".{method}(" in text and not hasattr(self._names["AsyncExitStack"], method):
+                library.missing = f"AsyncExitStack.{method}"
+                raise MissingName(library.missing)
 
     async def run(self, injection: Injection) -> list[str]:
         """Return the trace of one run in the running loop, with the outcome as last line."""
         run = _Run(injection, checkpoint)
         outcome = run.outcome(self._start(run))
         if injection.kind == "edge":
-            task = asyncio.ensure_future(outcome)
-            run.inject = task.cancel
-            await task
+            run.inject = _cancel_current_task
+            await asyncio.ensure_future(outcome)
         elif injection.kind == "level":
             with anyio.CancelScope() as scope:
                 run.inject = scope.cancel
@@ -127,6 +131,12 @@ class _Run:
             self.log("returned", await running)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the outcome
             self.log("raised", chain(error))
+
+
+def _cancel_current_task() -> None:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - only asked for inside one
+    task.cancel()
 
 
 @types.coroutine

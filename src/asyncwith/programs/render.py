@@ -30,7 +30,10 @@ class _Writer:
         self.numbers = count(1)
 
     def block(self, statements: Block, given: tuple[str, ...]) -> Code:
-        return [part for each in statements for part in self.statement(each, given)] or ["pass"]
+        return self.lines(statements, given) or ["pass"]
+
+    def lines(self, statements: Block, given: tuple[str, ...]) -> Code:
+        return [part for each in statements for part in self.statement(each, given)]
 
     def statement(self, node: lang.Statement, given: tuple[str, ...]) -> Iterator[str | Code]:  # noqa: C901, PLR0912 - one case per node
         match node:
@@ -78,7 +81,7 @@ class _Writer:
         if node.catches:
             name = f"error{next(self.numbers)}"
             yield f"except {node.catches} as {name}:"
-            yield [f'log("caught", chain({name}))', *self.block(node.handler, (*given, name))]
+            yield [f'log("caught", chain({name}))', *self.lines(node.handler, (*given, name))]
         if node.final or not node.catches:
             yield "finally:"
             yield self.block(node.final, given)
@@ -99,23 +102,26 @@ class _Writer:
     def manager(self, manager: Manager, given: tuple[str, ...], *, on_stack: bool) -> Iterator[str | Code]:
         name = manager.name
         error = f"error{next(self.numbers)}"
-        enter: Code = [f'log("enter {name}")', *self.block(manager.enter, given)]
-        leave: Code = [f'log("exit {name}")', *self.block(manager.leave, given)]
-        caught: Code = [f'log("exit {name} with", chain({error}))', *self.block(manager.caught, (*given, error))]
+        enter: Code = [f'log("enter {name}")', *self.lines(manager.enter, given)]
+        leave: Code = [f'log("exit {name}")', *self.lines(manager.leave, given)]
+        caught: Code = [f'log("exit {name} with", chain({error}))', *self.lines(manager.caught, (*given, error))]
         if manager.kind == "generator":
             yield from ("@asynccontextmanager", f"async def {name}():")
-            end = [] if RETURNS[manager.returns] else ["raise"]
-            yield [*enter, "try:", ["yield"], f"except BaseException as {error}:", [*caught, *end], "else:", leave]
+            if not RETURNS[manager.returns]:
+                caught.append("raise")
+            yield [*enter, "try:", ["yield"], f"except BaseException as {error}:", caught, "else:", leave]
         elif manager.kind == "callback":
             yield f"class {name}:"
             yield ["async def __aenter__(self):", enter, "async def leave(self):", leave]
             yield ["async def __aexit__(self, *details):", ["await self.leave()"]]
         else:
+            if manager.returns != "None":
+                caught.append(f"return {manager.returns}")
             define = "def __{}__" if manager.kind == "sync" and on_stack else "async def __a{}__"
             yield f"class {name}:"
             yield [define.format("enter") + "(self):", enter]
             yield [define.format("exit") + f"(self, kind, {error}, traceback):"]
-            yield [[f"if {error} is None:", leave, "else:", [*caught, f"return {manager.returns}"]]]
+            yield [[f"if {error} is None:", leave, "else:", caught]]
 
 
 def _onto(stack: str, manager: Manager) -> list[str]:
