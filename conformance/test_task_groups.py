@@ -1811,3 +1811,138 @@ async def asking_for_an_eager_start(trace: Trace) -> None:
     trace("created")
     await eager
     await asyncio.create_task(work(), eager_start=False)
+
+
+WAIT = "library/asyncio-task.html#asyncio.wait"
+
+
+@clause(
+    "TG-80",
+    source=WAIT,
+    on="asyncio",
+    expect=[
+        "first completed: quick",
+        "exit failing with ValueError('v')",
+        "first exception: failing, quick",
+        "exit slow",
+        "all: failing, quick, slow",
+    ],
+)
+async def waiting_for_some_tasks(trace: Trace) -> None:
+    """`wait` comes back when the first task is done, or failed, or all are, as it was told; it cancels none and
+    raises none of their errors.
+    """
+
+    async def slow() -> None:
+        async with LoggedExit(trace, "slow"):
+            await release["slow"].wait()
+
+    async def failing() -> None:
+        async with LoggedExit(trace, "failing"):
+            await release["failing"].wait()
+            raise ValueError("v")
+
+    async def quick() -> None:
+        await asyncio.sleep(0)
+
+    def names(done: set[asyncio.Task[None]]) -> str:
+        return ", ".join(sorted(task.get_name() for task in done))
+
+    release = {"slow": asyncio.Event(), "failing": asyncio.Event()}
+    tasks = [asyncio.create_task(work(), name=work.__name__) for work in (slow, failing, quick)]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    trace("first completed:", names(done))
+    release["failing"].set()
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    trace("first exception:", names(done))
+    release["slow"].set()
+    done, _ = await asyncio.wait(tasks)
+    trace("all:", names(done))
+    tasks[1].exception()  # seen, so that nobody reports it
+
+
+@clause(
+    "TG-81",
+    source="library/asyncio-task.html#asyncio.as_completed",
+    on="asyncio",
+    expect=["exit c", "got c", "exit a", "got a", "exit b", "got b"],
+)
+async def taking_results_as_they_come(trace: Trace) -> None:
+    """`as_completed` gives the results in the order in which the tasks end."""
+
+    async def work(name: str) -> str:
+        async with LoggedExit(trace, name):
+            await turns[name].wait()
+        return name
+
+    turns = {name: asyncio.Event() for name in "abc"}
+    order = iter("cab")
+    turns[next(order)].set()
+    for next_done in asyncio.as_completed([work(name) for name in "abc"]):
+        trace("got", await next_done)
+        turns[next(order, "b")].set()
+
+
+@clause(
+    "TG-82",
+    source="library/asyncio-task.html#asyncio.shield",
+    on="asyncio",
+    expect=["exit a", "the same result True", "exit b with ValueError('v')", "the same error True"],
+)
+async def what_a_shield_gives(trace: Trace) -> None:
+    """If nobody cancels, `shield` gives the very result or error of what it shields."""
+    result, failure = object(), ValueError("v")
+
+    async def work() -> object:
+        async with LoggedExit(trace, "a", suspends=1):
+            return result
+
+    async def fail() -> None:
+        async with LoggedExit(trace, "b", suspends=1):
+            raise failure
+
+    trace("the same result", await asyncio.shield(work()) is result)
+    try:
+        await asyncio.shield(fail())
+    except ValueError as error:
+        trace("the same error", error is failure)
+
+
+@clause(
+    "TG-83",
+    source="library/asyncio-eventloop.html#asyncio.loop.set_task_factory",
+    on="asyncio",
+    expect=[
+        "made 1",
+        "exit m",
+        "its own kind True",
+        by_version({"3.10": [], "3.11": ["made 2", "exit m", "its own kind True"]}),
+        "made no more",
+    ],
+)
+async def a_task_factory_makes_the_tasks(trace: Trace) -> None:
+    """A task factory that was set makes the tasks of `create_task` and of task groups, until it is taken away."""
+    loop = asyncio.get_running_loop()
+    before, made = loop.get_task_factory(), list[asyncio.Task[Any]]()
+
+    class OwnTask(asyncio.Task[Any]):
+        pass
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        made.append(OwnTask(coroutine, loop=loop, **options))
+        trace("made", len(made))
+        return made[-1]
+
+    async def work() -> None:
+        async with LoggedExit(trace, "m", suspends=1):
+            pass
+        trace("its own kind", isinstance(asyncio.current_task(), OwnTask))
+
+    loop.set_task_factory(factory)
+    await asyncio.create_task(work())
+    if sys.version_info >= (3, 11):
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(work())
+    loop.set_task_factory(before)
+    await asyncio.create_task(asyncio.sleep(0))
+    trace("made no more")

@@ -552,6 +552,58 @@ async def a_timeout_expires_in_an_exit(trace: Trace) -> None:
         trace("outside", error)
 
 
+@clause(
+    "TIME-86",
+    source="library/asyncio-task.html#asyncio.wait",
+    on="asyncio",
+    expect=["enter m", "done 0, pending 1", "early False", "exit m", "returned 7"],
+)
+async def waiting_with_a_timeout(trace: Trace) -> None:
+    """`wait` with a timeout comes back when that is over, not before, and neither raises nor cancels."""
+
+    async def work() -> int:
+        async with Logged(trace, "m", suspends=1):
+            await release.wait()
+        return 7
+
+    release = asyncio.Event()
+    task = asyncio.create_task(work())
+    began = time.monotonic()
+    done, pending = await asyncio.wait([task], timeout=DELAY)
+    early = time.monotonic() - began < EARLY
+    trace(f"done {len(done)}, pending {len(pending)}")
+    trace("early", early)
+    release.set()
+    await asyncio.wait([task])
+    trace(end(task))
+
+
+@clause(
+    "TIME-87",
+    source="library/asyncio-task.html#asyncio.timeout_at",
+    versions=">=3.11",
+    on="asyncio",
+    expect=[
+        "exit m with Cancelled",
+        "in the past: TimeoutError()",
+        "exit m with Cancelled",
+        "to come: TimeoutError()",
+        "early False",
+    ],
+)
+async def a_timeout_at_a_time(trace: Trace) -> None:
+    """`timeout_at` takes a time of the loop's clock, in the past or to come."""
+    loop = asyncio.get_running_loop()
+    for name, delay in (("in the past:", -1), ("to come:", DELAY)):
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout_at(loop.time() + delay), LoggedExit(trace, "m"):
+                await for_ever()
+        except TimeoutError as error:
+            trace(name, error)
+    trace("early", time.monotonic() - began < EARLY)
+
+
 # Scopes with a deadline, on every loop
 
 
