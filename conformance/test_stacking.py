@@ -1098,7 +1098,8 @@ async def error_of_the_lookup(trace: Trace, library: Names) -> None:
     expect=[
         "nested: Equal('2') <- Equal('1') <- Equal('replaced') <- Equal('body')",
         "stacked: Equal('2') <- Equal('1') <- Equal('replaced') <- Equal('body')",
-        "suppressed",
+        "exit suppressing with Equal('body')",
+        "after",
     ],
 )
 async def errors_that_compare_equal(trace: Trace, library: Names) -> None:
@@ -1145,6 +1146,6 @@ async def errors_that_compare_equal(trace: Trace, library: Names) -> None:
     except Equal as error:
         trace("stacked:", chain(error))
     async with library.AsyncExitStack() as stack:
-        stack.push_async_exit(Logged(Trace(), "suppressing", suppress=True, suspends=1))
+        stack.push_async_exit(Logged(trace, "suppressing", suppress=True, suspends=1))
         raise Equal("body")
-    trace("suppressed")
+    trace("after")
