@@ -7,7 +7,7 @@
   if (!form || !table) return;
   const shown = document.getElementById("shown");
   const keys = ["text", "chapter", "level", "outcome", "column", "differs"];
-  const harmless = new Set(["passed", "not run", "departs"]);
+  const harmless = new Set(["", "passed", "not run", "departs", "noted"]);
   const firstColumn = 3; // after clause, claim and level
   const names = [...table.tHead.rows[0].cells].slice(firstColumn).map((cell) => cell.dataset.name);
   const rows = [...table.tBodies].flatMap((body) =>
@@ -25,9 +25,6 @@
     return [key, field.type === "checkbox" ? (field.checked ? field.value : "") : field.value.trim()];
   }));
 
-  const fails = (each, state) =>
-    state === "stale" || (state !== "" && !harmless.has(state) && each.level !== "informational");
-
   const matches = (each, want) => {
     const states = want.column === "" ? each.states : [each.states[Number(want.column)] || ""];
     return (!want.chapter || each.chapter === want.chapter)
@@ -36,7 +33,7 @@
       && (!want.text || each.text.includes(want.text.toLowerCase()))
       && (want.column === "" || states[0] !== "")
       && (!want.outcome
-        || states.some((state) => want.outcome === "failure" ? fails(each, state) : state === want.outcome));
+        || states.some((state) => want.outcome === "failure" ? !harmless.has(state) : state === want.outcome));
   };
 
   const apply = () => {

@@ -131,6 +131,7 @@ def _verdict(permanent_id: str, loop: str, library: str, number: int) -> dict[st
             "difference": 1,
         },
         ("trio", 9): {"outcome": "timed out", "reason": "did not end within 5 s", "trace": [], "difference": 0},
+        ("uvloop", 11): failed,
         ("asyncio", 10): {"outcome": "flaky", "reason": "passed 2 times of 3"},
     }
     return verdict | special.get((loop, number), {})

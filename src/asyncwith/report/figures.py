@@ -23,6 +23,7 @@ __all__ = ["draw_floor", "draw_ratios", "draw_scaling", "growth"]
 
 MARKERS = "osD^vP"  # as many as there are colours, so that neither tells alone
 WIDTH = 7.6  # inches, at 72 units each; the page scales it
+LETTER = 0.0105  # of the width, for one letter of a label
 ROW = 0.2  # inches for one loop of one arm
 MOST_ROWS = 60  # a taller picture is not looked at; the table has every figure
 MOST_TICKS = 6
@@ -210,7 +211,9 @@ def _forest(
     notes: dict[str, str] = {}
     figure = _figure(height)
     panel = figure.subplots()
-    figure.subplots_adjust(left=0.27, right=0.98, top=1 - 0.45 / height, bottom=0.55 / height)
+    figure.subplots_adjust(
+        left=0.04 + LETTER * max(map(len, rows)), right=0.98, top=1 - 0.45 / height, bottom=0.55 / height
+    )
     panel.set_xscale("log")
     told = []
     for cell, each in shown:
@@ -232,7 +235,7 @@ def _forest(
     if margin is not None:
         panel.axvspan(1 - margin, 1 + margin, color=BAND, linewidth=0)
     panel.axvline(1, color=SOFT, linewidth=1)
-    panel.set_yticks(range(len(rows)), [_short(row, 26) for row in rows])
+    panel.set_yticks(range(len(rows)), rows)
     panel.set_ylim(len(rows) - 0.45, -0.55)
     panel.tick_params(axis="y", length=0)
     _legend(figure, loops, costs)
@@ -292,7 +295,8 @@ def _scaling_words(question: Question) -> str:
 
 
 def _row(cell: Cell) -> str:
-    return cell.arm if cell.size is None else f"{cell.arm}, {cell.size:,}"
+    arm = _short(cell.arm, 34)
+    return arm if cell.size is None else f"{arm}, {cell.size:,}"
 
 
 def _short(text: str, longest: int) -> str:

@@ -92,12 +92,14 @@ class Judged:
     verdict: Verdict
     departure: Departure | None
 
-    @property
-    def state(self) -> str:
-        """The outcome, or `departs` for a known deviation and `stale` for one that is not seen any more."""
-        if self.departure is None or self.verdict.outcome is Outcome.NOT_RUN:
-            return self.verdict.outcome.value
-        return "departs" if self.verdict.outcome.is_failure else "stale"
+    def state(self, level: str) -> str:
+        """Return the outcome, or the word for one that is no failure, or that is one although it looks well.
+
+        `departs` is a known deviation, `stale` one that is not seen any more, `noted` one from a clause that is informational.
+        """
+        if self.departure is not None and self.verdict.outcome is not Outcome.NOT_RUN:
+            return "departs" if self.verdict.outcome.is_failure else "stale"
+        return "noted" if self.verdict.outcome.is_failure and level == "informational" else self.verdict.outcome.value
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Conformance:
     def state(self, check: Check) -> str:
         """Return how `check` ended: a `Judged.state`, `no verdict` if it was lost, nothing if it was not declared."""
         if check in self.verdicts:
-            return self.verdicts[check].state
+            return self.verdicts[check].state(self.promises[check.clause].level)
         return "no verdict" if check in self.declared else ""
 
     @cached_property
@@ -246,9 +248,9 @@ class Model:
 
     @cached_property
     def promises(self) -> dict[str, Promise]:
-        """Every clause of any run by id, in order of first mention; where editions differ, as the first run has it."""
+        """Every clause of any run by id, by chapter as its file has them; where editions differ, as the first run has it."""
         found: dict[str, Promise] = {}
         for run in self.runs:
-            for permanent_id, promise in (run.conformance.promises if run.conformance else {}).items():
-                found.setdefault(permanent_id, promise)
-        return found
+            if run.conformance is not None:
+                found = {**run.conformance.promises, **found}
+        return dict(sorted(found.items(), key=lambda each: (each[1].chapter, each[1].line, each[0])))

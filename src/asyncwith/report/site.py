@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 from asyncwith.errors import InputError
 from asyncwith.report import words
-from asyncwith.report.highlight import highlight
+from asyncwith.report.highlight import highlight, prose
 from asyncwith.report.model import Model
 from asyncwith.report.pages import Page, data_files, pages_of
 from asyncwith.report.runs import read_runs
@@ -213,6 +213,7 @@ def _environment() -> Environment:
         half_width=words.half_width,
         listing=words.listing,
         highlight=highlight,
+        prose=prose,
         moment=lambda iso: datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M %Z").strip(),
         shorten=lambda text, longest: text if len(text) <= longest else f"{text[:longest]}…",
     )

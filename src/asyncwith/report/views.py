@@ -30,6 +30,9 @@ STATES = {
     "departs": State(
         "△", "known", "Not passed, as was known before the run: the deviation is written down with a link. No failure."
     ),
+    "noted": State(
+        "◇", "known", "An informational clause came out otherwise than it says. Nobody promised it: no failure."
+    ),
     "stale": State(
         "▲", "bad", "A deviation is written down, but the check passed. The record is out of date; that fails the run."
     ),
@@ -146,11 +149,4 @@ def tally(rows: Iterable[Row], column: Column) -> Counter[str]:
 
 def failures_of(rows: Iterable[Row], column: Column) -> list[Row]:
     """Return the rows that fail the run in `column`: broken promises that nobody knew of, and stale departures."""
-    failing = []
-    for row in rows:
-        state = row.entries[column.at].state
-        if state == "stale" or (
-            state in STATES and STATES[state].tone == "bad" and row.promise.level != "informational"
-        ):
-            failing.append(row)
-    return failing
+    return [row for row in rows if (state := row.entries[column.at].state) and STATES[state].tone == "bad"]

@@ -70,8 +70,8 @@ def sentences(model: Model, rows: Sequence[Row], columns: Sequence[Column]) -> l
             found += _held(about, rows, mine)
         if run.costs is not None:
             found += _cost(about, run.costs)
-    differing = sum(row.differs for row in rows)
-    if columns:
+    if len({column.loop for column in columns} - {NO_LOOP}) > 1:
+        differing = sum(row.differs for row in rows)
         text = (
             f"{_count(differing, 'clause')} of {len(rows)} end differently, or leave another trace, from loop to loop."
         )
@@ -128,16 +128,14 @@ def _cost(about: str, costs: Costs) -> Iterable[Sentence]:
 def _compared(question: Question, loop: str) -> str:
     """Return how `loop` compares with the reference in this question, or nothing if it was not timed."""
     cells = [c for c in question.cells if c.loop == loop and not c.control and not c.not_timed and c.ratio]
-    parts = []
-    for verdict in ("faster", "slower"):
-        proven = [cell for cell in cells if cell.verdict == verdict]
-        if proven:
-            where = "" if len(proven) == len(cells) else f" in {len(proven)} of {_count(len(cells), 'figure')}"
-            parts.append(f"{_extent(proven)} {verdict}{where}")
-    for verdict, words in (("equivalent", "the same"), ("unproven", "unproven")):
-        number = sum(cell.verdict == verdict for cell in cells)
-        if number:
-            parts.append(words if number == len(cells) else f"{words} in {number}")
+    words = {"faster": "faster", "slower": "slower", "equivalent": "the same", "unproven": "unproven"}
+    parts: list[str] = []
+    for verdict, word in words.items():
+        alike = [cell for cell in cells if cell.verdict == verdict]
+        if alike:
+            by = f"{_extent(alike)} " if verdict in ("faster", "slower") else ""
+            of = "" if parts else f" of {_count(len(cells), 'figure')}"
+            parts.append(f"{by}{word}" if len(alike) == len(cells) else f"{by}{word} in {len(alike)}{of}")
     return ", ".join(parts)
 
 
