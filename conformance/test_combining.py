@@ -145,7 +145,7 @@ async def synchronous_manager_among_the_items(trace: Trace) -> None:
             trace("exit a with", kind)
 
     try:
-        async with First(), Synchronous():  # type: ignore[attr-defined]
+        async with First(), Synchronous():
             trace("body")
     except (AttributeError, TypeError) as error:
         trace("caught", type(error))

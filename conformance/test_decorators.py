@@ -18,7 +18,7 @@ TESTS = "Lib/test/test_contextlib_async.py"
 def decorator(trace: Trace, library: Names, *, suppress: bool = False) -> Any:
     """Return a new decorator that traces `enter` and `exit`, or `exit with <exception>`."""
 
-    class Decorator(library.AsyncContextDecorator):  # type: ignore[misc]
+    class Decorator(library.AsyncContextDecorator):
         async def __aenter__(self) -> None:
             await checkpoint()
             trace("enter")
@@ -62,7 +62,7 @@ async def each_call_is_wrapped(trace: Trace, library: Names) -> None:
         trace("body", first, args, kwargs)
         return "given"
 
-    function.attribute = "kept"  # type: ignore[attr-defined]
+    function.attribute = "kept"
     decorated = decorator(trace, library)(function)
     trace("name:", decorated.__name__)
     trace("doc:", decorated.__doc__)
@@ -96,7 +96,7 @@ async def suppressed_error(trace: Trace, library: Names) -> None:
 async def one_manager_for_all_calls(trace: Trace, library: Names) -> None:
     """All calls of a decorated function share the one manager, also those that are nested or run at the same time."""
 
-    class Decorator(library.AsyncContextDecorator):  # type: ignore[misc]
+    class Decorator(library.AsyncContextDecorator):
         async def __aenter__(self) -> None:
             used.add(self)
             trace("enter")
@@ -445,7 +445,7 @@ async def synchronous_decorator(trace: Trace, library: Names) -> None:
     the call.
     """
 
-    class Decorator(library.ContextDecorator):  # type: ignore[misc]
+    class Decorator(library.ContextDecorator):
         def __enter__(self) -> None:
             trace("enter")
 
@@ -504,7 +504,7 @@ async def propagated_error(trace: Trace, library: Names) -> None:
 async def recreated_for_each_call(trace: Trace, library: Names) -> None:
     """A subclass may give each call a manager of its own: `_recreate_cm` is asked once per call."""
 
-    class Decorator(library.AsyncContextDecorator):  # type: ignore[misc]
+    class Decorator(library.AsyncContextDecorator):
         number = 0
 
         def _recreate_cm(self) -> "Decorator":

@@ -507,14 +507,14 @@ async def metadata_of_the_function(trace: Trace, library: Names) -> None:
     managers show its doc.
     """
 
-    async def manager(number: int = 1) -> int:  # type: ignore[misc]
+    async def manager(number: int = 1) -> int:
         """Of the function."""
         yield number
 
     async def silent() -> AsyncIterator[None]:
         yield
 
-    manager.attribute = "kept"  # type: ignore[attr-defined]
+    manager.attribute = "kept"
     decorated = library.asynccontextmanager(manager)
     trace("name:", decorated.__name__)
     trace("doc:", decorated.__doc__)
@@ -751,7 +751,7 @@ async def exception_group_split(trace: Trace, library: Names) -> None:
         except ExceptionGroup as group:
             handled, rest = group.split(ValueError)
             trace("handled", handled)
-            raise rest from None  # type: ignore[misc]
+            raise rest from None
 
     try:
         async with manager():

@@ -28,7 +28,7 @@ class Structural:
 class Refusing(Structural):
     """A class that takes back what its parent offers."""
 
-    __aexit__ = None  # type: ignore[assignment]
+    __aexit__ = None
 
 
 def serves(library: Names, kind: type) -> str:
@@ -46,7 +46,7 @@ def serves(library: Names, kind: type) -> str:
 async def what_the_abstract_class_gives(trace: Trace, library: Names) -> None:
     """The abstract class has an enter that gives the manager itself, and an exit, for `super()`, that does nothing."""
 
-    class Manager(library.AbstractAsyncContextManager):  # type: ignore[misc]
+    class Manager(library.AbstractAsyncContextManager):
         async def __aexit__(self, *details: object) -> object:
             given = await super().__aexit__(*details)
             trace("exit gives", given)
@@ -65,10 +65,10 @@ async def what_the_abstract_class_gives(trace: Trace, library: Names) -> None:
 def exit_is_abstract(trace: Trace, library: Names) -> None:
     """A subclass without an `__aexit__` of its own cannot be instantiated, and nor can the abstract class."""
 
-    class Incomplete(library.AbstractAsyncContextManager):  # type: ignore[misc]
+    class Incomplete(library.AbstractAsyncContextManager):
         pass
 
-    class Complete(library.AbstractAsyncContextManager):  # type: ignore[misc]
+    class Complete(library.AbstractAsyncContextManager):
         async def __aexit__(self, *details: object) -> None:
             """Do nothing."""
 
@@ -117,7 +117,7 @@ def none_takes_a_method_back(trace: Trace, library: Names) -> None:
 def children_are_nominal(trace: Trace, library: Names) -> None:
     """Only the abstract class itself looks at the methods; its subclasses are ordinary abstract classes."""
 
-    class Child(library.AbstractAsyncContextManager):  # type: ignore[misc]
+    class Child(library.AbstractAsyncContextManager):
         pass
 
     trace("abstract:", issubclass(Structural, library.AbstractAsyncContextManager))
@@ -153,7 +153,7 @@ def registered_classes(trace: Trace, library: Names) -> None:
 def abstract_class_is_generic(trace: Trace, library: Names) -> None:
     """The abstract class and its subclasses can be subscripted for annotations, with one argument or with two."""
 
-    class Manager(library.AbstractAsyncContextManager):  # type: ignore[misc]
+    class Manager(library.AbstractAsyncContextManager):
         pass
 
     abstract = library.AbstractAsyncContextManager
@@ -188,7 +188,7 @@ def typing_alias(trace: Trace) -> None:
 def abstract_class_has_no_dict(trace: Trace, library: Names) -> None:
     """The abstract class has empty `__slots__`, so that slotted subclasses have no `__dict__`."""
 
-    class Slotted(library.AbstractAsyncContextManager):  # type: ignore[misc]
+    class Slotted(library.AbstractAsyncContextManager):
         __slots__ = ()
 
         async def __aexit__(self, *details: object) -> None:

@@ -266,7 +266,7 @@ async def closing_a_stack(trace: Trace, library: Names) -> None:
 async def moving_everything_to_another_stack(trace: Trace, library: Names) -> None:
     """`pop_all` moves all that is registered to a new stack of the same class; both then live independently."""
 
-    class Stack(library.AsyncExitStack):  # type: ignore[misc]
+    class Stack(library.AsyncExitStack):
         pass
 
     async def callback(text: str) -> None:
@@ -612,7 +612,7 @@ async def deep_stacks(trace: Trace, library: Names) -> None:
         trace("last:", error, "<-", error.__context__)
         length, found = 0, error
         while found is not None and length <= len(called):
-            length, found = length + 1, found.__context__  # type: ignore[assignment]
+            length, found = length + 1, found.__context__
         trace("errors in the chain:", length)
 
 
@@ -989,7 +989,7 @@ async def methods_are_looked_up_on_the_class(trace: Trace, library: Names) -> No
 
     class Manager:
         def __init__(self) -> None:
-            self.__enter__ = self.__exit__ = self.__aenter__ = self.__aexit__ = None  # type: ignore[method-assign,assignment]
+            self.__enter__ = self.__exit__ = self.__aenter__ = self.__aexit__ = None
 
         def __enter__(self) -> None:
             trace("sync enter")
@@ -1076,7 +1076,7 @@ async def error_of_the_lookup(trace: Trace, library: Names) -> None:
         __enter__ = __exit__ = __aenter__ = __aexit__ = Unreadable()
 
     try:
-        async with Manager():  # type: ignore[attr-defined]
+        async with Manager():
             trace("body")
     except OSError as error:
         trace("statement:", type(error))
