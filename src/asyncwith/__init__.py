@@ -30,6 +30,7 @@ __all__ = [
     "clause",
     "describe",
     "is_cancellation",
+    "programs",
     "register_library",
     "register_loop",
 ]

@@ -17,7 +17,7 @@ from random import Random
 from asyncwith.libraries import Names
 from asyncwith.loops import Loop
 from asyncwith.programs.interpreter import Compiled
-from asyncwith.programs.language import Block, Injection, Program
+from asyncwith.programs.language import Block, Injection, Program, in_form, of_kind
 from asyncwith.programs.render import source
 from asyncwith.programs.shrink import shrunk
 from asyncwith.programs.specification import ENDLESS, Delivery, Run, specified
@@ -103,6 +103,12 @@ def _drawn(kinds: Sequence[Recipe], seed: int | str, number: int) -> tuple[Block
     return draw(Random(f"{seed}:{number}"), recipe), recipe  # noqa: S311 - reproducible is what it must be
 
 
+def _written(body: Block, recipe: Recipe) -> list[Block]:
+    if not recipe.everyway:
+        return [body]
+    return [of_kind(in_form(body, form), kind) for form in recipe.forms for kind in recipe.kinds]
+
+
 class _Judge:
     def __init__(self, loop: Loop | None, library: Names, *, strictly: bool) -> None:
         self.loop = loop
@@ -122,17 +128,24 @@ class _Judge:
             for number, body, recipe in islice(trees, TREES_AT_ONCE):
                 if progress is not None:
                     progress(number)
-                compiled = Compiled(body, self.library)
-                for at in range(POINTS if recipe.injection != "nothing" else 1):
-                    program = Program(body, Injection(recipe.injection, at, "vkb"[number % 3]))
-                    expected = specified(program, self.delivery)
-                    found.extend(await self.compare(number, program, expected, compiled))
-                    if expected.awaits <= at:
-                        break
+                for each in _written(body, recipe):
+                    found.extend(await self.injected(number, each, recipe))
                 if self.ran >= n or len(found) >= ENOUGH:
                     return
 
         self.start(run)
+        return found
+
+    async def injected(self, number: int, body: Block, recipe: Recipe) -> list[Counterexample]:
+        """Run a program with an injection at each of its first awaits, and (the last time) at none."""
+        found: list[Counterexample] = []
+        compiled = Compiled(body, self.library)
+        for at in range(POINTS if recipe.injection != "nothing" else 1):
+            program = Program(body, Injection(recipe.injection, at, "vkb"[number % 3]))
+            expected = specified(program, self.delivery)
+            found += await self.compare(number, program, expected, compiled)
+            if expected.awaits <= at:
+                break
         return found
 
     async def compare(self, number: int, program: Program, expected: Run, compiled: Compiled) -> list[Counterexample]:

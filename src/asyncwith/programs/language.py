@@ -248,20 +248,13 @@ def rewritten(node: Any, change: Callable[[Any], Any]) -> Any:
     return node
 
 
-def in_form(program: Program, form: Form) -> Program:
-    """Return the program with every `async with` in one form."""
-    return _checked(rewritten(program, lambda node: replace(node, form=form) if isinstance(node, With) else node))
+def in_form(body: Block, form: Form) -> Block:
+    """Return a program's body with every `async with` in one form."""
+    changed: Block = rewritten(body, lambda node: replace(node, form=form) if isinstance(node, With) else node)
+    return changed
 
 
-def of_kind(program: Program, kind: Kind) -> Program:
-    """Return the program with every manager that is told of exceptions written in one way."""
-
-    def change(node: Any) -> Any:
-        return replace(node, kind=kind) if isinstance(node, Manager) and node.kind in ("class", "generator") else node
-
-    return _checked(rewritten(program, change))
-
-
-def _checked(node: Any) -> Program:
-    assert isinstance(node, Program)  # noqa: S101 - a rewritten program is one
-    return node
+def of_kind(body: Block, kind: Kind) -> Block:
+    """Return a program's body with every manager written in one way."""
+    changed: Block = rewritten(body, lambda node: replace(node, kind=kind) if isinstance(node, Manager) else node)
+    return changed

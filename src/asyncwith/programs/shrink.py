@@ -56,7 +56,9 @@ def smaller(node: Any) -> Iterator[Any]:
     for each in fields(node):
         value = getattr(node, each.name)
         if isinstance(value, tuple | Injection):
-            yield from (replace(node, **{each.name: less}) for less in smaller(value) if less or each.name != "managers")
+            yield from (
+                replace(node, **{each.name: less}) for less in smaller(value) if less or each.name != "managers"
+            )
 
 
 def shrunk(program: Program, first_failing: Callable[[list[Program]], Program | None]) -> Program:

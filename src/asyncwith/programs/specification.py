@@ -148,7 +148,9 @@ class Run:
         jump = run()
         self.frames.pop()
         error = jump.value if jump is not None and jump.kind == "raise" else None
-        if error is not None and (error.kind == "StopIteration" or (error.kind, kind) == ("StopAsyncIteration", "async generator")):
+        if error is not None and (
+            error.kind == "StopIteration" or (error.kind, kind) == ("StopAsyncIteration", "async generator")
+        ):
             cause, error = error, Error("RuntimeError", f"{kind} raised {error.kind}")  # PEP 479
             error.__cause__ = error.__context__ = cause
             error.__suppress_context__ = True
@@ -176,7 +178,11 @@ class Run:
         if injection.kind == "nothing" or not hit or (injection.kind == "level" and self.shields):
             return None
         self.closing = injection.kind == "close"
-        error = self.errors[injection.error] if injection.kind == "throw" else Error("GeneratorExit" if self.closing else "Cancelled")
+        error = (
+            self.errors[injection.error]
+            if injection.kind == "throw"
+            else Error("GeneratorExit" if self.closing else "Cancelled")
+        )
         if self.delivery == "send":
             return self.raised(error)
         for frame in self.frames:
@@ -235,13 +241,19 @@ class Run:
             case lang.With(managers, body, "stack"):
                 return self.nested(managers, body)
             case lang.With(managers, body):  # a synchronous manager can only stand on a stack
-                return self.nested([replace(each, kind="class") if each.kind == "sync" else each for each in managers], body)
+                return self.nested(
+                    [replace(each, kind="class") if each.kind == "sync" else each for each in managers], body
+                )
         return None
 
     def throw(self, statement: lang.Raise) -> Jump:
         if not statement.error:
             handled = self.handled()
-            return Jump("raise", handled) if handled else self.raised(Error("RuntimeError", "No active exception to reraise"))
+            return (
+                Jump("raise", handled)
+                if handled
+                else self.raised(Error("RuntimeError", "No active exception to reraise"))
+            )
         error = self.given[-1] if statement.error == "given" else self.errors[statement.error]
         if statement.how:
             error.__cause__ = self.given[-1] if statement.how == "from given" else None
@@ -264,7 +276,10 @@ class Run:
     # -- managers
 
     def statement(
-        self, enter: Callable[[], Jump | None], body: Callable[[], Jump | None], exit_: Callable[[Error | None], Jump | None]
+        self,
+        enter: Callable[[], Jump | None],
+        body: Callable[[], Jump | None],
+        exit_: Callable[[Error | None], Jump | None],
     ) -> Jump | None:
         """Do what `async with` does."""
         jump = enter()

@@ -50,6 +50,8 @@ class Recipe:
     kinds: tuple[Kind, ...] = ("class",)
     injection: InjectionKind = "nothing"
     variables: bool = False
+    stops: bool = True  # errors that end iterations, which a generator may not raise
+    everyway: bool = False  # each program is run in all forms and with all kinds
     since: tuple[int, int] = (3, 10)
 
     @property
@@ -67,6 +69,7 @@ RECIPES = {
     "statements": Recipe(STATEMENTS),
     "generators": Recipe(STATEMENTS, TOLD),
     "stacks": Recipe(ANY_FORM, ANY_KIND),
+    "forms": Recipe(STATEMENTS, TOLD, stops=False, everyway=True),
     "variables": Recipe(ANY_FORM, ANY_KIND, variables=True),
     "edge": Recipe(STATEMENTS, TOLD, "edge"),
     "edge on stacks": Recipe(ANY_FORM, ANY_KIND, "edge"),
@@ -162,7 +165,7 @@ class _Drawer:
         return Get()
 
     def raise_(self, place: Place) -> Statement:
-        errors = [*ORDINARY] + [*STOPS] * place.stops
+        errors = [*ORDINARY, *(STOPS if place.stops and self.recipe.stops else ())]
         if not place.given:
             return Raise(self.random.choice(errors), self.random.choice(("", "", "", "from None")))
         error = self.random.choice([*errors, *["given", ""] * 3])
