@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import cache, partial
 from itertools import repeat
 from time import perf_counter_ns, thread_time_ns
@@ -116,7 +116,7 @@ def _definition(function: Callable[..., Any]) -> ast.AsyncFunctionDef:
     asked = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
     if not asked <= GIVEN:
         raise InputError(f"{place}: an arm is given `n` and `suspend`, not {', '.join(sorted(asked - GIVEN))}")
-    for bad in _leaving(node.body, in_loop=False):
+    for bad in _leaving(node.body):
         raise InputError(
             f"{code.co_filename}:{bad.lineno}: `{ast.unparse(bad)}` would leave the timed loop",
             "the body of an arm runs to its end each time",
@@ -130,16 +130,13 @@ def parsed(filename: str) -> ast.Module:
     return ast.parse("".join(linecache.getlines(filename)))
 
 
-def _leaving(nodes: list[Any], *, in_loop: bool) -> Iterator[ast.stmt | ast.expr]:
-    """Yield whatever in the body would end the timed loop early or turn the coroutine into a generator."""
+def _leaving(nodes: Iterable[ast.AST]) -> Iterator[ast.Return | ast.Yield | ast.YieldFrom]:
+    """Yield whatever in the body would end the timed loop early or make a generator of the coroutine."""
     for node in nodes:
-        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) or (
-            isinstance(node, ast.Break | ast.Continue) and not in_loop
-        ):
+        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom):
             yield node
         elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            inner = in_loop or isinstance(node, ast.For | ast.AsyncFor | ast.While)
-            yield from _leaving(list(ast.iter_child_nodes(node)), in_loop=inner)
+            yield from _leaving(ast.iter_child_nodes(node))
 
 
 async def _nothing() -> None:

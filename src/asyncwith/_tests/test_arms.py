@@ -1,0 +1,194 @@
+"""What is timed is the body of an arm and nothing else, as if somebody had written the loop around it by hand."""
+
+import dis
+import itertools
+import textwrap
+import time
+import traceback
+
+import pytest
+
+from asyncwith.arms import load_questions
+from asyncwith.errors import InputError, UsageError
+from asyncwith.loops import find_loop
+from asyncwith.rooms import room
+from asyncwith.slices import Slicer
+from asyncwith.timed import suspension
+
+QUESTIONS = load_questions(room("bench"))
+ARMS = [arm for question in QUESTIONS for arm in question.arms]
+
+PROGRAM = """
+from itertools import repeat
+from time import perf_counter_ns, thread_time_ns
+from asyncwith import Question
+
+example = Question("example", "What is timed?")
+seen = []
+
+class Manager:
+    async def __aenter__(self): pass
+    async def __aexit__(self, *details): pass
+
+@example.arm("one")
+async def _():
+    async with Manager() as manager:
+        seen.append(manager)
+
+async def by_hand(operations, suspend, n, *, repeat=repeat, wall=perf_counter_ns, cpu=thread_time_ns):
+    cpu_start = cpu()
+    wall_start = wall()
+    for turn in repeat(None, operations):
+        async with Manager() as manager:
+            seen.append(manager)
+    wall_spent = wall() - wall_start
+    return wall_spent, cpu() - cpu_start
+"""
+
+
+def question(folder, text=PROGRAM):
+    (folder / "example.py").write_text(textwrap.dedent(text))
+    return load_questions(folder)[0]
+
+
+def finish(coroutine):
+    """Run a coroutine that never suspends, without any loop."""
+    with pytest.raises(StopIteration) as stopped:
+        coroutine.send(None)
+    return stopped.value.value
+
+
+def test_the_timed_coroutine_is_the_loop_that_one_would_write_by_hand(tmp_path):
+    (arm,) = question(tmp_path).arms
+    by_hand = arm.timed.__globals__["by_hand"]
+    jumps = {"JUMP", "SEND", "FOR_ITER", "POP_JUMP"}
+
+    def shown(function):
+        return [
+            (each.opname, None if any(map(each.opname.__contains__, jumps)) else str(each.argval).lstrip("@"))
+            for each in dis.get_instructions(function)
+        ]
+
+    assert shown(arm.timed) == shown(by_hand)
+
+
+def test_the_body_runs_as_often_as_it_is_asked_to(tmp_path):
+    (arm,) = question(tmp_path).arms
+    finish(arm.timed(7, None, None))
+    assert len(arm.timed.__globals__["seen"]) == 7
+
+
+def test_the_clocks_are_read_next_to_the_loop(tmp_path):
+    (arm,) = question(tmp_path, PROGRAM.replace("seen.append(manager)", "pass", 1)).arms
+    arm.timed.__kwdefaults__ = {
+        "@repeat": itertools.repeat,
+        "@wall": iter([5, 25]).__next__,
+        "@cpu": iter([3, 10]).__next__,
+    }
+    assert finish(arm.timed(1, None, None)) == (20, 7)
+
+
+def test_a_traceback_shows_the_line_of_the_program(tmp_path):
+    (arm,) = question(tmp_path, PROGRAM.replace("seen.append(manager)", "1 / 0", 1)).arms
+    with pytest.raises(ZeroDivisionError) as caught:
+        arm.timed(1, None, None).send(None)
+    last = traceback.extract_tb(caught.value.__traceback__)[-1]
+    assert (last.filename, last.line) == (str(tmp_path / "example.py"), "1 / 0")
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("if 1: return", "`return` would leave"),
+        ("print((yield))", "`.yield.` would leave"),
+    ],
+)
+def test_a_body_that_would_leave_the_loop_is_refused_with_its_line(tmp_path, body, complaint):
+    text = f"from asyncwith import Question\nq = Question('example', '')\n@q.arm('x')\nasync def _():\n    {body}\n"
+    with pytest.raises(InputError, match=complaint) as caught:
+        question(tmp_path, text)
+    assert str(tmp_path / "example.py") + ":" in str(caught.value)
+
+
+def test_leaving_a_loop_of_its_own_is_allowed(tmp_path):
+    body = "while True:\n        break"
+    text = f"from asyncwith import Question\nexample = Question('example', '')\n@example.arm('x')\nasync def _():\n    {body}\n"
+    finish(question(tmp_path, text).arms[0].timed(3, None, None))
+
+
+def test_an_arm_may_not_use_the_function_around_it(tmp_path):
+    text = """
+    from asyncwith import Question
+    example = Question('example', '')
+    def around(hidden):
+        @example.arm('x')
+        async def _():
+            hidden
+    around(1)
+    """
+    with pytest.raises(InputError, match="uses hidden of the function around it"):
+        question(tmp_path, text)
+
+
+def test_an_arm_is_given_nothing_but_size_and_suspension(tmp_path):
+    with pytest.raises(InputError, match="not trace"):
+        question(
+            tmp_path,
+            "from asyncwith import Question\nq = Question('example', '')\n@q.arm('x')\nasync def _(trace): pass\n",
+        )
+
+
+def test_two_arms_of_one_name_are_refused(tmp_path):
+    with pytest.raises(InputError, match="'example: one' is there already"):
+        question(tmp_path, PROGRAM + "\n@example.arm('one')\nasync def _():\n    pass\n")
+
+
+def test_each_size_is_an_arm_that_is_given_its_n(tmp_path):
+    text = """
+    from asyncwith import Question
+    example = Question('example', '')
+    seen = []
+    @example.arm('many', sizes=(1, 10))
+    async def _(n):
+        seen.append(n)
+    """
+    arms = question(tmp_path, text).arms
+    for arm in arms:
+        finish(arm.timed(1, None, arm.size))
+    assert [arm.label for arm in arms] == ["example: many × 1", "example: many × 10"]
+    assert arms[0].timed.__globals__["seen"] == [1, 10]
+
+
+def test_the_digest_changes_with_the_code_and_not_with_comments(tmp_path):
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+    texts = [PROGRAM, PROGRAM + "# a comment\n", PROGRAM.replace("pass", "1", 1)]
+    first, second, third = (question(folder, text).digest() for folder, text in zip(folders, texts, strict=True))
+    assert first == second != third
+
+
+def test_a_question_that_nobody_asks_is_a_usage_error():
+    with pytest.raises(UsageError, match="known are entering"):
+        load_questions(room("bench"), ["nix"])
+
+
+@pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked.name)
+def test_each_question_has_one_floor(asked):
+    assert [arm.control for arm in asked.arms if arm.floor] == [True]
+
+
+@pytest.mark.parametrize("arm", [arm for arm in ARMS if arm.control], ids=lambda arm: arm.label)
+def test_a_control_never_suspends(arm):
+    finish(arm.timed(2, suspension(find_loop("asyncio")), arm.size))
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop", "trio"])
+def test_an_arm_is_timed_on_every_loop(loop):
+    arm = next(arm for arm in ARMS if arm.label == "suspending: in the body × 2")
+    slicer = Slicer(find_loop(loop))
+    started = time.perf_counter_ns()
+    wall, cpu = slicer.slice(arm.timed, 20, arm.size)
+    assert 0 < wall < time.perf_counter_ns() - started
+    assert cpu > 0
+    assert slicer.operations_in(50_000, arm.timed, arm.size) >= 1

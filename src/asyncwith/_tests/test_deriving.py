@@ -1,0 +1,154 @@
+"""What a set of blocks says is what is true of the machine that they came from, and no more."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asyncwith._tests.synthetic_blocks import make_block
+from asyncwith.blocks import replace_file
+from asyncwith.costs import write_costs
+from asyncwith.deriving import derive, derive_from
+from asyncwith.errors import InputError
+from asyncwith.pyperf_files import write_pyperf_files
+
+BLOCKS = [make_block(number, ratios={"uvloop": 0.6, "trio": 1.4}, noise=0.004) for number in range(8)]
+
+
+def cell(costs, arm, loop):
+    return next(each for each in costs.questions[0].cells if (each.arm, each.loop) == (arm, loop))
+
+
+def test_the_figures_are_those_of_the_machine():
+    costs = derive_from(BLOCKS)
+    found = cell(costs, "class", "uvloop")
+    assert found.seconds == pytest.approx(120e-9, rel=0.02)
+    assert found.ratio == pytest.approx(0.6, rel=0.02)
+    assert found.ratio_low < 0.6 < found.ratio_high
+    assert found.of_floor == pytest.approx(1.2, rel=0.02)
+    assert found.cpu_seconds == pytest.approx(120e-9, rel=0.02)
+    assert (found.verdict, found.agree, len(found.values), len(found.ratios)) == ("faster", True, 8, 8)
+    assert cell(costs, "class", "trio").verdict == "slower"
+    assert cell(costs, "class", "asyncio").verdict == "reference"
+    assert (costs.holds, costs.blocks, costs.seconds, list(costs.loops)) == (
+        True,
+        8,
+        24.0,
+        ["asyncio", "uvloop", "trio"],
+    )
+
+
+def test_figures_of_an_arm_with_a_size_are_per_manager():
+    costs = derive_from([make_block(number, size=100) for number in range(4)])
+    assert cell(costs, "class", "uvloop").seconds == pytest.approx(200e-9, rel=0.02)
+    assert costs.questions[0].of == "seconds per manager"
+
+
+@settings(deadline=None, max_examples=20)  # it writes files, which take what they take
+@given(st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=20))
+def test_neither_order_nor_repetition_of_blocks_matters(tmp_path_factory, blocks):
+    folder = tmp_path_factory.mktemp("run")
+    for number, block in enumerate(blocks):
+        replace_file(folder / "blocks" / f"{number}.json", json.dumps(block.to_json()))
+    assert derive(folder) == derive_from(list({block.id: block for block in blocks}.values()))
+
+
+def test_a_run_without_blocks_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="there are no blocks"):
+        derive(tmp_path)
+
+
+def test_the_same_loop_under_two_names_is_hardly_ever_called_different():
+    verdicts = []
+    for trial in range(100):
+        blocks = [make_block(100 * trial + number, rounds=3) for number in range(8)]
+        verdicts.append(cell(derive_from(blocks), "class", "uvloop").verdict)
+    assert sum(verdict in ("faster", "slower") for verdict in verdicts) <= 5
+
+
+def test_a_slowdown_of_three_percent_is_reported_as_slower():
+    found = 0
+    for trial in range(100):
+        blocks = [make_block(1000 * trial + n, ratios={"uvloop": 1.03}, noise=0.006, rounds=3) for n in range(12)]
+        found += cell(derive_from(blocks), "class", "uvloop").verdict == "slower"
+    assert found >= 95
+
+
+def test_a_broken_control_leaves_its_question_unproven():
+    costs = derive_from([make_block(number, ratios={"uvloop": 0.6}, control=True) for number in range(8)])
+    broken = [control for control in costs.controls if not control.held]
+    assert [(control.name, control.arm) for control in broken] == [("uvloop on what never suspends", "class")]
+    assert "where nothing can differ by more than 2%" in broken[0].why
+    assert (costs.holds, cell(costs, "class", "uvloop").verdict) == (False, "unproven")
+
+
+def test_a_reference_loop_that_differs_from_itself_is_a_broken_control():
+    blocks = [make_block(number) for number in range(8)]
+    for block in blocks:
+        again = block.records[1].again
+        again[:] = [(operations, round(wall * 1.2), cpu) for operations, wall, cpu in again]
+    costs = derive_from(blocks)
+    assert [control.name for control in costs.controls if not control.held] == ["asyncio against itself"]
+
+
+def test_a_ratio_that_cpu_time_contradicts_is_unproven():
+    contradicted = {"uvloop": 2.0}
+    costs = derive_from([make_block(number, ratios={"uvloop": 0.8}, cpu_ratios=contradicted) for number in range(8)])
+    found = cell(costs, "class", "uvloop")
+    assert (found.agree, found.verdict) == (False, "unproven")
+
+
+def test_a_loop_that_failed_in_one_block_is_not_timed_and_the_others_are():
+    failed = make_block(9, ratios={"uvloop": 0.6}, not_timed={"trio": "SIGSEGV"})
+    costs = derive_from([*BLOCKS, failed])
+    assert cell(costs, "class", "trio").not_timed == "SIGSEGV"
+    assert cell(costs, "class", "trio").seconds is None
+    assert cell(costs, "class", "uvloop").verdict == "faster"
+    assert list(costs.loops) == ["asyncio", "uvloop"]
+
+
+def test_one_block_is_too_few_for_an_interval():
+    assert cell(derive_from(BLOCKS[:1]), "class", "uvloop").not_timed == "fewer than two blocks have it"
+
+
+def test_a_sentence_tells_who_is_faster_by_how_much_and_where():
+    (sentence,) = derive_from(BLOCKS).sentences()
+    assert sentence == (
+        "entering: uvloop is 1.67× faster than asyncio in 1 of 2 arms, the same within ±2% in 1 of 2 arms; "
+        "trio is 1.40× slower than asyncio in 1 of 2 arms, the same within ±2% in 1 of 2 arms"
+    )
+
+
+def test_an_arm_that_costs_nothing_has_a_figure_all_the_same():
+    blocks = [make_block(number) for number in range(2)]
+    for block in blocks:
+        slices = block.records[1].slices["uvloop"]
+        slices[:] = [(operations, 0, 0) for operations, _, _ in slices]
+    found = cell(derive_from(blocks), "class", "uvloop")
+    assert math.isfinite(found.ratio_high)
+
+
+def test_costs_are_written_without_anything_that_json_cannot_say(tmp_path):
+    data = json.loads(
+        write_costs(derive_from(BLOCKS), tmp_path).read_text(encoding="utf-8"), parse_constant=pytest.fail
+    )
+    assert (data["format"], data["questions"][0]["cells"][1]["loop"]) == (1, "uvloop")
+
+
+def test_pyperf_compares_the_derived_files(tmp_path):
+    blocks = [*BLOCKS, make_block(9, ratios={"uvloop": 0.6})]
+    random.Random(1).shuffle(blocks)
+    paths = write_pyperf_files(derive_from(blocks), tmp_path)
+    assert [path.name for path in paths] == [f"cpython3.11-{loop}.json" for loop in ("asyncio", "uvloop", "trio")]
+    command = [sys.executable, "-m", "pyperf", "compare_to", *paths, "--table"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "entering: class" in done.stdout
+    assert "1.67x faster" in done.stdout
+    assert "1.40x slower" in done.stdout
+    command = [sys.executable, "-m", "pyperf", "stats", paths[0]]
+    assert "Total number of values: 8" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
