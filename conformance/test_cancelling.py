@@ -1186,7 +1186,7 @@ async def uncancelling(trace: Trace) -> None:
 
 @clause(
     "CANC-13",
-    source=f"{UNCANCEL}; gh-117407",
+    source=f"{UNCANCEL}; gh-116720",
     versions=">=3.11",
     on="asyncio",
     expect=by_version(
