@@ -12,7 +12,7 @@ import sys
 
 from anyio.lowlevel import checkpoint
 
-from asyncwith import Logged, Loop, Names, Trace, chain, clause, describe, programs
+from asyncwith import Logged, Loop, Names, Trace, chain, clause, programs
 
 ASYNC_WITH = "reference/compound_stmts.html#async-with"
 GENERATORS = "library/contextlib.html#contextlib.asynccontextmanager"
@@ -97,6 +97,14 @@ def cancelled_scope(trace: Trace, library: Names, loop: Loop) -> None:
 def cancelled_scope_on_stacks(trace: Trace, library: Names, loop: Loop) -> None:
     """The same holds while managers on a stack are entered and left."""
     explore(trace, loop, library, "level on stacks")
+
+
+@clause("PROG-16", source=f"{LEVEL}; anyio cancellation.html#timeouts", expect=AS_SPECIFIED)
+def timeouts(trace: Trace, library: Names, loop: Loop) -> None:
+    """A timeout that has expired cancels the awaits inside it and catches that, however many of them stand in each other
+    and whatever else is raised there.
+    """
+    explore(trace, loop, library, "timeouts")
 
 
 @clause("PROG-11", source=THROW, expect=AS_SPECIFIED)

@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
+from asyncwith.programs.alone import alone
 from asyncwith.programs.exploration import Counterexample, Exploration, explore, recipes_for
 from asyncwith.programs.language import Program, from_json, to_json
-from asyncwith.programs.alone import alone
 
 __all__ = ["Counterexample", "Exploration", "Program", "alone", "explore", "from_json", "recipes_for", "to_json"]

@@ -70,7 +70,7 @@ LOOP_IMPORTS = (
     "import asyncio",
     "",
     "import anyio",
-    "from anyio import CancelScope",
+    "from anyio import CancelScope, fail_after, move_on_after",
     "from anyio.lowlevel import checkpoint",
 )
 BY_HAND_IMPORTS = ("import types",)
@@ -78,6 +78,7 @@ BY_HAND_IMPORTS = ("import types",)
 FILE = '''\
 """A program that does not do what the rules of the language say: seen on {where}."""
 import contextvars
+import math
 import sys
 {imports}
 

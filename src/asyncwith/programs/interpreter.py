@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import math
 import sys
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -109,7 +110,10 @@ class _Run:
             "chain": chain,
             "describe": describe,
             "sys": sys,
+            "math": math,
             "CancelScope": anyio.CancelScope,
+            "fail_after": anyio.fail_after,
+            "move_on_after": anyio.move_on_after,
             "__name__": "program",
         }
 

@@ -34,6 +34,7 @@ __all__ = [
     "Set",
     "Shield",
     "Statement",
+    "Timeout",
     "Try",
     "With",
     "from_json",
@@ -142,6 +143,14 @@ class Shield:
 
 
 @dataclass(frozen=True)
+class Timeout:
+    """Run the body under a deadline that has passed, so its first await is cancelled; `fails` with a TimeoutError or moves on."""
+
+    body: Block
+    fails: bool = False
+
+
+@dataclass(frozen=True)
 class Try:
     """`try` with an `except` clause (unless `catches` is empty) and a `finally` clause (unless `final` is)."""
 
@@ -176,7 +185,7 @@ class With:
 
 
 Statement: TypeAlias = (
-    "Log | Await | Raise | See | Set | Get | Return | Break | Continue | Loop | Call | Shield | Try | With"
+    "Log | Await | Raise | See | Set | Get | Return | Break | Continue | Loop | Call | Shield | Timeout | Try | With"
 )
 Block: TypeAlias = "tuple[Statement, ...]"
 
@@ -205,7 +214,7 @@ class Program:
 NODES = {
     node.__name__: node
     for node in (
-        *(Log, Await, Raise, See, Set, Get, Return, Break, Continue, Loop, Call, Shield, Try, With),
+        *(Log, Await, Raise, See, Set, Get, Return, Break, Continue, Loop, Call, Shield, Timeout, Try, With),
         *(Manager, Injection, Program),
     )
 }

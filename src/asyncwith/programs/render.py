@@ -68,6 +68,9 @@ class _Writer:
             case lang.Shield(body):
                 yield "with CancelScope(shield=True):"
                 yield self.block(body, given)
+            case lang.Timeout(body, fails):
+                yield f"with {'fail_after' if fails else 'move_on_after'}(-math.inf):"
+                yield self.block(body, given)
             case lang.Try():
                 yield from self.attempt(node, given)
             case lang.With(managers, body, form):

@@ -21,6 +21,7 @@ from asyncwith.programs.language import (
     Raise,
     Set,
     Shield,
+    Timeout,
     Try,
     With,
 )
@@ -46,9 +47,9 @@ def smaller(node: Any) -> Iterator[Any]:
         for at, each in enumerate(node):
             before, after = node[:at], node[at + 1 :]
             yield before + after
-            if isinstance(each, With | Try | Loop | Call | Shield):
+            if isinstance(each, With | Try | Loop | Call | Shield | Timeout):
                 yield before + each.body + after
-            yield from (before + (less,) + after for less in smaller(each))
+            yield from ((*before, less, *after) for less in smaller(each))
         return
     for name, simplest in SIMPLEST.get(type(node), {}).items():
         if getattr(node, name) != simplest:

@@ -102,7 +102,7 @@ class Run:
         self.given: list[Error] = []  # what `raise given` means, innermost last
         self.variable = 0
         self.awaits = 0
-        self.shields = 0
+        self.scopes = ["quiet"]  # around the program and in it, innermost last: "quiet", "cancelled" or "shield"
         self.closing = False
 
     def finish(self) -> None:
@@ -174,21 +174,28 @@ class Run:
         self.awaits += 1
         for frame in self.frames:
             frame.thrown = False
-        hit = number == injection.at or (injection.kind == "level" and number > injection.at and not self.shields)
-        if injection.kind == "nothing" or not hit or (injection.kind == "level" and self.shields):
+        kind = injection.kind if number == injection.at else "nothing"
+        if kind == "level":
+            self.scopes[0] = "cancelled"
+        if kind == "throw":
+            error = self.errors[injection.error]
+        elif kind == "close":
+            self.closing = True
+            error = Error("GeneratorExit")
+        elif kind == "edge" or self.is_cancelled():
+            error = Error("Cancelled")
+        else:
             return None
-        self.closing = injection.kind == "close"
-        error = (
-            self.errors[injection.error]
-            if injection.kind == "throw"
-            else Error("GeneratorExit" if self.closing else "Cancelled")
-        )
         if self.delivery == "send":
             return self.raised(error)
         for frame in self.frames:
             frame.thrown = True
         self.pass_on(error)
         return Jump("raise", error)
+
+    def is_cancelled(self) -> bool:
+        """Tell whether an await is cancelled here. A shield keeps off what is around it."""
+        return next((scope for scope in reversed(self.scopes) if scope != "quiet"), "quiet") == "cancelled"
 
     # -- statements
 
@@ -230,10 +237,16 @@ class Run:
                     return jump
                 self.log("inner gave", repr(jump.value if jump else None))
             case lang.Shield(body):
-                self.shields += 1
+                self.scopes.append("shield")
                 jump = self.block(body)
-                self.shields -= 1
+                self.scopes.pop()
                 return jump
+            case lang.Timeout(body, fails):
+                return self.statement(
+                    lambda: self.scopes.append("cancelled"),
+                    lambda: self.block(body),
+                    lambda error: self.time_out(error, fails=fails),
+                )
             case lang.Try():
                 return self.attempt(statement)
             case lang.With(managers, body, "stack") if self.stacks == "contextlib":
@@ -273,6 +286,13 @@ class Run:
             return self.handling(jump.value, lambda: self.block(statement.final)) or jump
         return self.block(statement.final) or jump
 
+    def time_out(self, error: Error | None, *, fails: bool) -> Jump | None:
+        """Leave a cancelled scope: it catches its own cancellation, unless a scope around it is cancelled as well."""
+        self.scopes.pop()
+        if error is None or error.kind != "Cancelled" or self.is_cancelled():
+            return None
+        return self.raised(Error("TimeoutError")) if fails else Jump("return", value=True)
+
     # -- managers
 
     def statement(
@@ -306,8 +326,11 @@ class Run:
         )
 
     def enter(self, manager: Manager) -> Jump | None:
-        self_enters: Callable[[], Jump | None] = lambda: self.log("enter", manager.name) or self.block(manager.enter)
-        return self_enters() if manager.kind == "sync" else self.call(self_enters, frame_of(manager))
+        def run() -> Jump | None:
+            self.log("enter", manager.name)
+            return self.block(manager.enter)
+
+        return run() if manager.kind == "sync" else self.call(run, frame_of(manager))
 
     def exit(self, manager: Manager, error: Error | None) -> Jump | None:
         """Return what the exit raises or (as a return) whether it suppresses."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
@@ -21,13 +20,13 @@ from asyncwith.programs.language import (
     Log,
     Loop,
     Manager,
-    Program,
     Raise,
     Return,
     See,
     Set,
     Shield,
     Statement,
+    Timeout,
     Try,
     With,
 )
@@ -50,6 +49,7 @@ class Recipe:
     kinds: tuple[Kind, ...] = ("class",)
     injection: InjectionKind = "nothing"
     variables: bool = False
+    timeouts: bool = False  # and shields
     stops: bool = True  # errors that end iterations, which a generator may not raise
     everyway: bool = False  # each program is run in all forms and with all kinds
     since: tuple[int, int] = (3, 10)
@@ -73,8 +73,9 @@ RECIPES = {
     "variables": Recipe(ANY_FORM, ANY_KIND, variables=True),
     "edge": Recipe(STATEMENTS, TOLD, "edge"),
     "edge on stacks": Recipe(ANY_FORM, ANY_KIND, "edge"),
-    "level": Recipe(STATEMENTS, TOLD, "level"),
-    "level on stacks": Recipe(ANY_FORM, ANY_KIND, "level"),
+    "timeouts": Recipe(STATEMENTS, TOLD, timeouts=True),
+    "level": Recipe(STATEMENTS, TOLD, "level", timeouts=True),
+    "level on stacks": Recipe(ANY_FORM, ANY_KIND, "level", timeouts=True),
     "throw": Recipe(STATEMENTS, TOLD, "throw"),
     "throw on stacks": Recipe(ANY_FORM, ANY_KIND, "throw"),
     "close": Recipe(STATEMENTS, ("class",), "close"),
@@ -142,8 +143,8 @@ class _Drawer:
             choices.append((2, "try_"))
             if place.awaits:
                 choices += [(2, "with_"), (1, "call"), (1, "loop")]
-                if self.recipe.injection == "level":
-                    choices.append((1, "shield"))
+                if self.recipe.timeouts:
+                    choices += [(1, "shield"), (3, "timeout")]
         weights, names = zip(*choices, strict=True)
         made: Statement = getattr(self, self.random.choices(names, weights)[0])(place)
         return made
@@ -185,6 +186,9 @@ class _Drawer:
 
     def shield(self, place: Place) -> Statement:
         return Shield(self.block(place.inside(), 1, 2))
+
+    def timeout(self, place: Place) -> Statement:
+        return Timeout(self.block(place.inside(), 1, 3), self.random.choice((False, True)))
 
     def try_(self, place: Place) -> Statement:
         body = self.block(place.inside(), 1, 2)
