@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +15,27 @@ from asyncwith.hosts import loop_status
 from asyncwith.libraries import builtin_libraries
 from asyncwith.loops import find_loop, known_loops
 from asyncwith.rooms import room
-from asyncwith.terminal import answer, print_conformed, progress_bar, table
+from asyncwith.running import bench_run, newest_run, report_runs, run_all
+from asyncwith.terminal import answer, print_conformed, progress_bar, sentence, table
 
 __all__ = ["asyncwith"]
+
+
+class Percent(click.ParamType):
+    """A positive percentage, with its sign or without: `1%`, `0.5`."""
+
+    name = "percent"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the percentage as a fraction."""
+        try:
+            percent = float(str(value).removesuffix("%"))
+        except ValueError:
+            percent = math.nan
+        if not 0 < percent < 100:  # noqa: PLR2004 - per cent
+            self.fail(f"{value!r} is not a percentage like 1%", param, ctx)
+        return percent / 100
+
 
 LOOP = click.option(
     "--loop",
@@ -26,6 +46,7 @@ LOOP = click.option(
 )
 FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 OLD_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+PERCENT = Percent()
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
@@ -94,11 +115,74 @@ def conform_command(
     with progress_bar("conform") as bar:
         conformed = conform(request, bar.tally)
     print_conformed(answer(), conformed)
+    click.echo(f"{sentence(conformed)}.")
     if conformed.interrupted:
         again = f"; go on with: asyncwith conform --resume -o {output} …" if output else ""
         click.echo(f"asyncwith: interrupted{again}", err=True)
         return 130
     return conformed.tally.exit_code()
+
+
+@asyncwith.command("bench")
+@click.argument("questions", nargs=-1, metavar="[QUESTION]…")
+@LOOP
+@click.option(
+    "--quick", "plan", flag_value="quick", help="Look at the smaller sizes only, for about three quarters of a minute."
+)
+@click.option("--rigorous", "plan", flag_value="rigorous", help="Go on for half an hour, for intervals of ±0.5 %.")
+@click.option("--until", type=PERCENT, metavar="PERCENT", help="Stop when every interval is this narrow (default: 1%).")
+@click.option(
+    "-o",
+    "--output",
+    type=FOLDER,
+    help="Write blocks, costs and pyperf files into this directory; go on with what it holds.",
+)
+def bench_command(
+    questions: Sequence[str], loops: Sequence[str], plan: str | None, until: float | None, output: Path | None
+) -> int:
+    """Measure what entering and leaving costs, and the ratios between loops.
+
+    The first loop is the one that others are compared with. Without QUESTION all are asked.
+    """
+    with tempfile.TemporaryDirectory(prefix="asyncwith-") as scratch:
+        return bench_run(questions, loops, plan or "normal", until, output or Path(scratch), keep=output is not None)
+
+
+@asyncwith.command("report")
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path, file_okay=False), metavar="[RUN]…")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Where to put it (default: `report` in the run, or standard output).",
+)
+@click.option("--single-file", is_flag=True, help="Write one file instead of a directory.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "md"]),
+    default="html",
+    help="A site, or Markdown for the summary of a CI job.",
+)
+def report_command(runs: Sequence[Path], output: Path | None, single_file: bool, form: str) -> int:
+    """Turn runs into pages that work from a file, offline.
+
+    Several runs stand side by side. Without RUN it is the newest one below `asyncwith-runs`.
+    """
+    return report_runs(runs or [newest_run()], output, single_file=single_file, form=form)
+
+
+@asyncwith.command("run")
+@LOOP
+@click.option(
+    "-o", "--output", type=FOLDER, help="The directory of the run (default: a new one below `asyncwith-runs`)."
+)
+def run_command(loops: Sequence[str], output: Path | None) -> int:
+    """Judge every promise, measure quickly, and build the page: the main job.
+
+    Takes about a minute and a half. A run that was interrupted is gone on with.
+    """
+    return run_all(loops, output)
 
 
 @asyncwith.command("loops")

@@ -12,10 +12,21 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncwith.conforming import Conformed
+from asyncwith.costs import Cell, Costs, QuestionCosts
 from asyncwith.hosts import NO_LOOP
 from asyncwith.outcomes import Tally
 
-__all__ = ["Bar", "answer", "print_conformed", "progress_bar", "table"]
+__all__ = [
+    "Bar",
+    "answer",
+    "controls",
+    "duration",
+    "print_conformed",
+    "print_costs",
+    "progress_bar",
+    "sentence",
+    "table",
+]
 
 OUTCOMES = ("passed", "failed", "crashed", "timed out", "leaked", "flaky", "known", "informational", "not run")
 STORIES_SHOWN = 20
@@ -70,7 +81,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bo
 
 
 def print_conformed(console: Console, conformed: Conformed) -> None:
-    """Print the stories of what failed, the counts by loop, the reasons of what was not run, and one sentence."""
+    """Print the stories of what failed, the counts by loop, and the reasons of what was not run."""
     tally = conformed.tally
     for story in conformed.stories[:STORIES_SHOWN]:
         console.print(Text(story + "\n"))
@@ -86,7 +97,6 @@ def print_conformed(console: Console, conformed: Conformed) -> None:
     for reason in conformed.absent.values():
         console.print(Text(f"not here: {reason}"), style="dim")
     console.print()
-    console.print(Text(sentence(conformed)))
 
 
 def _loop_words(loop: str) -> str:
@@ -97,7 +107,7 @@ def sentence(conformed: Conformed) -> str:
     """Return what came of a conformance run in one sentence."""
     tally = conformed.tally
     if not tally.judged:
-        return "Nothing was judged."
+        return "Nothing was judged"
     loops = ", ".join(conformed.loops)
     lost = tally.declared - tally.finished
     parts = [
@@ -114,8 +124,55 @@ def sentence(conformed: Conformed) -> str:
         ]
     if lost:
         parts.append(f"{_count(lost, 'check')} {'was' if lost == 1 else 'were'} lost")
-    return "; ".join(parts) + f" ({conformed.seconds:.1f} s)."
+    return "; ".join(parts) + f" ({conformed.seconds:.1f} s)"
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def print_costs(console: Console, costs: Costs, *, tables: bool = True) -> None:
+    """Print a table per question, whether the controls held, and one sentence per question."""
+    for question in costs.questions if tables else ():
+        console.print(Text(f"{question.name}: {question.asks}"), style="bold")
+        console.print(table(["", *costs.loops], _rows(question, costs), numbers=True))
+        console.print()
+    broken = [control for control in costs.controls if not control.held]
+    for control in broken[:REASONS_SHOWN]:
+        console.print(Text(f"control broken: {control.name}, {control.question}, {control.arm}: {control.why}"))
+    console.print(Text(f"{costs.blocks} blocks in {costs.seconds:.0f} s, {controls(costs)}."), style="dim")
+    for said in costs.sentences():
+        console.print(Text(said))
+
+
+def controls(costs: Costs) -> str:
+    """Say whether the controls held."""
+    broken = sum(not control.held for control in costs.controls)
+    return f"{broken} of {len(costs.controls)} controls are broken" if broken else "all controls held"
+
+
+def _rows(question: QuestionCosts, costs: Costs) -> list[list[str]]:
+    cells: dict[tuple[str, int | None], dict[str, Cell]] = {}
+    for cell in question.cells:
+        cells.setdefault((cell.arm, cell.size), {})[cell.loop] = cell
+    rows = []
+    for (arm, size), by_loop in cells.items():
+        name = arm if size is None else f"{arm}, {size:,}"
+        rows.append([name, *(_cell(by_loop[loop]) if loop in by_loop else "" for loop in costs.loops)])
+    return rows
+
+
+def _cell(cell: Cell) -> str:
+    if cell.not_timed is not None or cell.seconds is None:
+        return "not timed"
+    if cell.ratio is None or cell.verdict == "reference":
+        return duration(cell.seconds)
+    return f"{cell.ratio:.3f} ±{cell.half_width:.1%} {cell.verdict}"
+
+
+def duration(seconds: float) -> str:
+    """Return a short time in the unit that suits it: `85.2 ns`, `1.31 µs`."""
+    for factor, unit in ((1e9, "ns"), (1e6, "µs"), (1e3, "ms")):
+        if seconds * factor < 1000:  # noqa: PLR2004 - a thousand of one unit is one of the next
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds:.3g} s"

@@ -65,7 +65,7 @@ def describe(value: object) -> str:
 def chain(error: BaseException | None) -> str:
     """Return `error` with all that it carries: `A <- B` by context, `A <= B` by cause, `A </ B` where `from None` hides B.
 
-    A cause that is not also the context is followed by the context in brackets: `A <= B [<- C]`.
+    A cause that is not also the context is followed by the context in brackets: `A <= B [<- C]`, `A <= B [<- None]`.
     """
     return _chain(error, ())
 
@@ -80,7 +80,7 @@ def _chain(error: BaseException | None, above: tuple[int, ...]) -> str:
     text = describe(error)
     if cause is not None:
         text += f" <= {_chain(cause, above)}"
-        if context is not None and context is not cause:
+        if context is not cause:
             text += f" [<- {_chain(context, above)}]"
     elif context is not None:
         text += f" {'</' if error.__suppress_context__ else '<-'} {_chain(context, above)}"

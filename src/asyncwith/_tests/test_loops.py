@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 import pytest
-import sniffio
+import trio
 
 from asyncwith.errors import UsageError
 from asyncwith.loops import builtin_loops, find_loop, load
@@ -24,12 +24,12 @@ def test_a_loop_runs_a_coroutine_and_gives_its_result(loop):
 def test_it_is_that_loop_which_runs(loop):
     async def main():
         if loop.family == "trio":
-            return sniffio.current_async_library()
+            return trio.lowlevel.in_trio_run()
         running = asyncio.get_running_loop()
         eager = running.get_task_factory() is getattr(asyncio, "eager_task_factory", ...)
         return type(running).__module__.partition(".")[0], eager, running.get_debug()
 
-    wanted = "trio" if loop.family == "trio" else (loop.package or "asyncio", loop.eager, loop.debug)
+    wanted = True if loop.family == "trio" else (loop.package or "asyncio", loop.eager, loop.debug)
     assert loop.run(main) == wanted
 
 

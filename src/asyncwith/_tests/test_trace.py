@@ -92,7 +92,7 @@ def test_groups_show_their_members():
         (None, "None"),
         (ValueError("v"), "ValueError('v')"),
         (raised(OSError("o"), context=ValueError("v")), "OSError('o') <- ValueError('v')"),
-        (raised(OSError("o"), cause=KeyError("k")), "OSError('o') <= KeyError('k')"),
+        (raised(OSError("o"), cause=KeyError("k")), "OSError('o') <= KeyError('k') [<- None]"),
         (
             raised(OSError("o"), cause=KeyError("k"), context=ValueError("v")),
             "OSError('o') <= KeyError('k') [<- ValueError('v')]",

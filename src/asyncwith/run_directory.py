@@ -1,0 +1,71 @@
+"""One run, one directory: found again if it was interrupted, never written over when it is finished."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asyncwith.errors import InputError, UsageError
+
+__all__ = ["DEFAULT_PARENT", "RunDirectory", "open_run"]
+
+DEFAULT_PARENT = Path("asyncwith-runs")
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Where the results of a run are, what was asked for, and whether it goes on with one that was interrupted."""
+
+    path: Path
+    asked: dict[str, Any]
+    resumed: bool
+
+    def finish(self) -> None:
+        """Mark the run as finished: it is not gone on with any more."""
+        _write(self.path, self.asked, "finished")
+
+
+def open_run(path: Path | None, asked: dict[str, Any]) -> RunDirectory:
+    """Return the directory for a run of what is `asked`: an interrupted run of the same, or a new one.
+
+    `path` names it; without, it is found or made below `asyncwith-runs`. Raises `UsageError` if `path` holds something else.
+    """
+    asked = {**asked, "python": platform.python_version()}
+    if path is None:
+        interrupted = [each for each in sorted(DEFAULT_PARENT.glob("*/run.json")) if _state(each) == ("started", asked)]
+        path = interrupted[-1].parent if interrupted else DEFAULT_PARENT / _stamp()
+    if not (path / "run.json").exists():
+        if path.is_dir() and any(path.iterdir()):
+            raise UsageError(f"{path} is not empty, and not a run", "name a new directory")
+        path.mkdir(parents=True, exist_ok=True)
+        _write(path, asked, "started")
+        return RunDirectory(path, asked, resumed=False)
+    state, before = _state(path / "run.json")
+    if state == "finished":
+        raise UsageError(f"{path} holds a finished run", "name a new directory, or leave --output out")
+    if before != asked:
+        raise UsageError(f"{path} holds an interrupted run of something else", "name a new directory")
+    return RunDirectory(path, asked, resumed=True)
+
+
+def _stamp() -> str:
+    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-py{platform.python_version()}"
+
+
+def _write(folder: Path, asked: dict[str, Any], state: str) -> None:
+    new = folder / "run.json.new"
+    new.write_text(json.dumps({"format": FORMAT, "state": state, "asked": asked}) + "\n", encoding="utf-8")
+    new.replace(folder / "run.json")
+
+
+def _state(path: Path) -> tuple[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return str(document["state"]), document["asked"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: is not the mark of a run: {error!r}", "remove it, or name a new directory") from None

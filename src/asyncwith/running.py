@@ -1,0 +1,125 @@
+"""What `bench`, `report` and `run` do, one step after the other, with a bar for each and a sentence at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from asyncwith.conforming import Conformed, Request, conform
+from asyncwith.costs import Costs, write_costs
+from asyncwith.errors import UsageError
+from asyncwith.judging import edition
+from asyncwith.loops import builtin_loops
+from asyncwith.measuring import NORMAL, QUICK, RIGOROUS, NothingMeasuredError, Plan, Progress, measure
+from asyncwith.provenance import provenance
+from asyncwith.pyperf_files import write_pyperf_files
+from asyncwith.rooms import room
+from asyncwith.run_directory import DEFAULT_PARENT, open_run
+from asyncwith.terminal import answer, controls, print_conformed, print_costs, progress_bar, sentence
+
+__all__ = ["bench_run", "newest_run", "report_runs", "run_all"]
+
+PLANS = {"quick": QUICK, "normal": NORMAL, "rigorous": RIGOROUS}
+PROVEN_FAILURE, NOTHING = 1, 3  # exit codes
+
+
+def bench_run(
+    questions: Sequence[str], loops: Sequence[str], plan: str, until: float | None, run: Path, *, keep: bool
+) -> int:
+    """Measure into the directory `run`, print the tables, and return the exit code."""
+    chosen = PLANS[plan] if until is None else replace(PLANS[plan], until=until)
+    costs = _measure(questions, loops, chosen, run)
+    print_costs(answer(), costs)
+    if keep:
+        click.echo(f"\nThe figures are in {run}; `asyncwith report {run}` makes a page of them.")
+    return 0 if costs.holds else NOTHING
+
+
+def _measure(questions: Sequence[str], loops: Sequence[str], plan: Plan, run: Path) -> Costs:
+    specs = list(loops) or [loop.id for loop in builtin_loops() if loop.absence() is None and not loop.eager]
+    with progress_bar("bench") as bar:
+
+        def show(state: Progress) -> None:
+            width = "" if state.half_width is None else f", widest interval ±{state.half_width:.1%}"
+            bar.update(state.seconds, state.of_seconds, f"{state.blocks} blocks{width}")
+
+        costs = measure(questions, specs, run, plan, progress=show)
+    write_costs(costs, run)
+    write_pyperf_files(costs, run)
+    return costs
+
+
+def newest_run() -> Path:
+    """Return the newest run below `asyncwith-runs`; `UsageError` if there is none."""
+    found = sorted(path.parent for path in DEFAULT_PARENT.glob("*/run.json"))
+    if not found:
+        raise UsageError(f"there is no run below {DEFAULT_PARENT}", "name one, or make one with `asyncwith run`")
+    return found[-1]
+
+
+def report_runs(runs: Sequence[Path], output: Path | None, *, single_file: bool, form: str) -> int:
+    """Write the report on `runs` and say where it is."""
+    if form == "md":
+        # The report loads what draws, half a second that the other commands need not wait for.
+        from asyncwith.report import read_runs, summary_markdown  # noqa: PLC0415
+
+        text = summary_markdown(read_runs(runs))
+        if output is None:
+            click.echo(text, nl=False)
+        else:
+            output.write_text(text, encoding="utf-8")
+        return 0
+    place = output or (runs[0] / ("report.html" if single_file else "report"))
+    click.echo(f"The page is {build_page(runs, place, single_file=single_file).as_uri()}")
+    return 0
+
+
+def build_page(runs: Sequence[Path], place: Path, *, single_file: bool) -> Path:
+    """Build the report at `place` and return the page to open."""
+    from asyncwith.report import build  # noqa: PLC0415 - see report_runs
+
+    with progress_bar("report") as bar:
+        return build(
+            runs,
+            place,
+            single_file=single_file,
+            progress=lambda done, of: bar.update(done, of, f"{done} of {of} pages"),
+        )
+
+
+def run_all(loops: Sequence[str], output: Path | None) -> int:
+    """Judge, measure quickly and report; return the exit code of the worst."""
+    # Whatever would make the results of before and after an interruption two different things.
+    asked = {"loops": list(loops), "edition": edition(room("conformance")), "packages": provenance()["packages"]}
+    run = open_run(output, asked)
+    if run.resumed:
+        click.echo(f"Going on with the run in {run.path}, which was interrupted.", err=True)
+    conformed = _conform(loops, run.path)
+    if conformed.interrupted:
+        click.echo("asyncwith: interrupted; the same command goes on", err=True)
+        return 130
+    reference = [] if not loops or "asyncio" in loops else ["asyncio"]
+    try:
+        costs: Costs | None = _measure([], [*reference, *loops], QUICK, run.path)
+    except NothingMeasuredError as error:
+        costs = None
+        click.echo(f"asyncwith: nothing was measured: {error}", err=True)
+    if costs is not None:
+        print_costs(answer(), costs, tables=False)
+    page = build_page([run.path], run.path / "report", single_file=False)
+    measured = "nothing was measured" if costs is None else f"{costs.blocks} blocks were measured, {controls(costs)}"
+    click.echo(f"\n{sentence(conformed)}; {measured}; the page is {page.as_uri()}")
+    run.finish()
+    code = conformed.tally.exit_code()
+    return code or (0 if costs is not None and costs.holds else NOTHING)
+
+
+def _conform(loops: Sequence[str], run: Path) -> Conformed:
+    request = Request(loops=loops, resume=True).into(run)
+    with progress_bar("conform") as bar:
+        conformed = conform(request, bar.tally)
+    print_conformed(answer(), conformed)
+    return conformed
