@@ -93,8 +93,8 @@ STATEMENT_FAULTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("        await statement.call(EXIT, None, None, None)", "        pass"),
     ),
     "exit is not called after return, break and continue": (
-        ("    except:\n", "    except BaseException:\n"),
-        ("            raise\nfinally:\n    if not FAILED:", "            raise\nelse:\n    if not FAILED:"),
+        ("FAILED = False", "FAILED = True"),
+        ("        BODY\n", "        BODY\n        FAILED = False\n"),
     ),
     "exit is not called for what is no Exception": (("    except:\n", "    except Exception:\n"),
         ("    if not FAILED:", "    if not FAILED and statement.error() == (None, None, None):")),
@@ -268,14 +268,13 @@ class _Expander(ast.NodeTransformer):
     def visit_AsyncWith(self, node: ast.AsyncWith) -> Any:  # noqa: N802 - the name ast looks for
         self.generic_visit(node)
         if self.fault == "the line of the statement is one too many":
-            for part in ast.walk(node):
-                if isinstance(part, ast.expr | ast.AsyncWith) and part.lineno == node.lineno and part is not node:
-                    part.lineno += 1
+            for item in node.items:
+                ast.increment_lineno(item.context_expr)
             node.lineno += 1
             return node
         if self.fault == "the lines of the body are one too many":
-            for statement in node.body:
-                ast.increment_lineno(statement)
+            for inner in node.body:
+                ast.increment_lineno(inner)
             return node
         items, before = list(node.items), []
         several = len(items) > 1
@@ -304,8 +303,8 @@ class _Expander(ast.NodeTransformer):
             lost = several and number and self.fault == "only the first of several items is exited"
             body = self._expand(items[number], body, marks[number], exits[number], lost=bool(lost))
         expanded = [*before, *body]
-        for statement in expanded:
-            for part in ast.walk(statement):
+        for each in expanded:
+            for part in ast.walk(each):
                 if isinstance(part, ast.stmt | ast.expr | ast.excepthandler) and not hasattr(part, "lineno"):
                     ast.copy_location(part, node)
         return expanded
