@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from asyncwith._tests.synthetic_runs import costs, outcome_lines, write_lines, write_run
 from asyncwith.report import read_runs
 from asyncwith.report.costs_file import read_costs
-from asyncwith.report.figures import draw_floor, draw_ratios, draw_scaling, growth
 from asyncwith.report.highlight import highlight, prose
 from asyncwith.report.model import Interval
+from asyncwith.report.ratios import draw_floor, draw_ratios
+from asyncwith.report.scaling import draw_scaling, growth
 from asyncwith.report.strips import strip
 from asyncwith.report.traces import compare
 from asyncwith.report.views import columns_of, failures_of, rows_of, tally

@@ -1,7 +1,7 @@
 """The report: runs come in as files, a static site goes out, and the same model gives the summary for a CI job.
 
 `runs`, `outcomes_file` and `costs_file` read, with `places` as the only door for what strangers wrote. `model` is what
-they return, `views`, `traces` and `words` are ways to look at it, `figures` draws, `pages` and `site` write.
+they return, `views`, `traces` and `words` are ways to look at it, `ratios` and `scaling` draw, `pages` and `site` write.
 """
 
 from __future__ import annotations

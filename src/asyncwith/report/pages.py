@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from asyncwith.report.figures import draw_floor, draw_ratios, draw_scaling, growth
 from asyncwith.report.model import NO_LOOP, Cell, Costs, Model, Promise, Question, Run
+from asyncwith.report.ratios import draw_floor, draw_ratios
+from asyncwith.report.scaling import draw_scaling, growth
 from asyncwith.report.strips import strip
 from asyncwith.report.traces import group
 from asyncwith.report.views import STATES, Column, Row, columns_of, rows_of, tally
