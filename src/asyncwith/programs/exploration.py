@@ -69,7 +69,7 @@ def recipes_for(loop: Loop | None) -> list[str]:
     return [name for name, recipe in RECIPES.items() if suits(recipe)]
 
 
-def explore(
+def explore(  # noqa: PLR0913 - four that say what to explore, and how by name
     loop: Loop | None,
     library: Names,
     n: int,

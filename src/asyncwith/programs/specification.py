@@ -1,68 +1,27 @@
 """What a program does, by the rules of the language: no event loop, no contextlib and no exception is used to tell.
 
-The rules: which exception is being handled is kept by each coroutine for itself, and looked for in the ones that await it
-(`Run.handled`); what is raised gets that one as its context (`link`); `async with` is fifteen lines (`Run.statement`); an exit
-stack is specified as nesting. Three things come from outside: an exception that a loop *sends* into a coroutine, which then
-raises it like any other (trio); one that is *thrown* in, which passes frame by frame through all the coroutines that await
-(asyncio, uvloop); and closing.
+The rules: each coroutine knows which exceptions it is handling, and the innermost of them is looked for in it and then in
+those that await it (`Run.handled`); what is raised gets that one as its context (`link`); `async with` is fifteen lines
+(`Run.statement`); an exit stack is specified as nesting. From outside come an exception that a loop *sends* into a coroutine,
+which then raises it like any other (trio); one that is *thrown* in, and passes frame by frame through all the coroutines
+that are awaiting (asyncio, uvloop); and closing.
 """
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Literal
 
 from asyncwith.programs import language as lang
+from asyncwith.programs.departure import Endless, contextlib_stack
 from asyncwith.programs.language import ERRORS, RETURNS, Block, Manager, Program
-from asyncwith.trace import chain
+from asyncwith.programs.model import Error, Frame, Jump, link
 
 __all__ = ["ENDLESS", "Delivery", "Run", "specified"]
 
 Delivery = Literal["send", "throw"]
-
-
 ENDLESS = "never ends"  # the last line of a program that hangs for ever; only contextlib's own stack makes one
-
-
-class Endless(Exception):
-    """The program hangs: an endless chain of contexts is followed."""
-
-
-class Error:
-    """An exception as the specification sees it; `chain` shows it like a real one."""
-
-    def __init__(self, kind: str, *args: str) -> None:
-        self.kind = kind
-        self.args = args
-        self.__cause__: Error | None = None
-        self.__context__: Error | None = None
-        self.__suppress_context__ = False
-
-    def __repr__(self) -> str:
-        return self.kind if self.kind == "Cancelled" else f"{self.kind}({', '.join(map(repr, self.args))})"
-
-    def is_a(self, kind: str) -> bool:
-        """Tell whether `except kind` catches it."""
-        base: type = getattr(builtins, kind)
-        return base is BaseException or issubclass(getattr(builtins, self.kind, BaseException), base)
-
-
-@dataclass
-class Frame:
-    """One coroutine or generator: the exceptions it is handling, innermost last, and whether it was resumed by a throw."""
-
-    handling: list[Error] = field(default_factory=list)
-    thrown: bool = False
-
-
-@dataclass(frozen=True)
-class Jump:
-    """Anything but going on with the next statement: `raise`, `return`, `break`, `continue`."""
-
-    kind: str
-    value: Any = None
 
 
 def specified(program: Program, delivery: Delivery, *, stacks: Literal["nested", "contextlib"] = "nested") -> Run:
@@ -73,20 +32,6 @@ def specified(program: Program, delivery: Delivery, *, stacks: Literal["nested",
     run = Run(program, delivery, stacks)
     run.finish()
     return run
-
-
-def link(error: Error, handled: Error | None) -> None:
-    """Make `handled` the context of `error`, which is being raised; cut the chain of `handled` where `error` already is in it."""
-    if handled is None or handled is error:
-        return
-    at, seen = handled, [handled]
-    while at.__context__ is not None and at.__context__ not in seen:
-        if at.__context__ is error:
-            at.__context__ = None
-            break
-        at = at.__context__
-        seen.append(at)
-    error.__context__ = handled
 
 
 class Run:
@@ -106,23 +51,25 @@ class Run:
         self.closing = False
 
     def finish(self) -> None:
+        """Run the program to its end."""
         try:
             jump = self.call(lambda: self.block(self.program.body))
         except Endless:
             self.log(ENDLESS)
             return
         if jump is not None and jump.kind == "raise" and not (self.closing and jump.value.kind == "GeneratorExit"):
-            self.log("raised", chain(jump.value))
+            self.log("raised", str(jump.value))
         else:
             self.log("closed" if self.closing else f"returned {jump.value if jump else None}")
 
     def log(self, *words: str) -> None:
+        """Write a line."""
         self.lines.append(" ".join(words))
 
     # -- exceptions and coroutines
 
     def handled(self) -> Error | None:
-        """Return the exception being handled. A coroutine that was resumed by a throw does not see its awaiter's (gh-108668)."""
+        """Return the exception being handled. Who was resumed by a throw does not see the awaiter's (gh-108668)."""
         for frame in reversed(self.frames):
             if frame.handling:
                 return frame.handling[-1]
@@ -131,6 +78,7 @@ class Run:
         return None
 
     def raised(self, error: Error) -> Jump:
+        """Raise `error` in the current frame."""
         link(error, self.handled())
         return Jump("raise", error)
 
@@ -200,6 +148,7 @@ class Run:
     # -- statements
 
     def block(self, statements: Block) -> Jump | None:
+        """Do the statements up to the first that jumps."""
         for statement in statements:
             jump = self.step(statement)
             if jump is not None:
@@ -207,6 +156,7 @@ class Run:
         return None
 
     def step(self, statement: lang.Statement) -> Jump | None:  # noqa: C901, PLR0911, PLR0912 - one case per node
+        """Do one statement."""
         match statement:
             case lang.Log(text):
                 self.log(text)
@@ -250,7 +200,7 @@ class Run:
             case lang.Try():
                 return self.attempt(statement)
             case lang.With(managers, body, "stack") if self.stacks == "contextlib":
-                return self.stack(managers, body)
+                return contextlib_stack(self, managers, body)
             case lang.With(managers, body, "stack"):
                 return self.nested(managers, body)
             case lang.With(managers, body):  # a synchronous manager can only stand on a stack
@@ -260,13 +210,10 @@ class Run:
         return None
 
     def throw(self, statement: lang.Raise) -> Jump:
+        """Do what `raise` does."""
         if not statement.error:
-            handled = self.handled()
-            return (
-                Jump("raise", handled)
-                if handled
-                else self.raised(Error("RuntimeError", "No active exception to reraise"))
-            )
+            none = Error("RuntimeError", "No active exception to reraise")
+            return Jump("raise", self.handled() or none)
         error = self.given[-1] if statement.error == "given" else self.errors[statement.error]
         if statement.how:
             error.__cause__ = self.given[-1] if statement.how == "from given" else None
@@ -274,9 +221,10 @@ class Run:
         return self.raised(error)
 
     def attempt(self, statement: lang.Try) -> Jump | None:
+        """Do what `try` does."""
         jump = self.block(statement.body)
         if jump is not None and jump.kind == "raise" and statement.catches and jump.value.is_a(statement.catches):
-            self.log("caught", chain(jump.value))
+            self.log("caught", str(jump.value))
             self.given.append(jump.value)
             jump = self.handling(jump.value, lambda: self.block(statement.handler))
             self.given.pop()
@@ -316,6 +264,7 @@ class Run:
         return left if left is not None and left.kind == "raise" else jump
 
     def nested(self, managers: Sequence[Manager], body: Block) -> Jump | None:
+        """Do what `async with` over several managers does."""
         if not managers:
             return self.block(body)
         manager, *others = managers
@@ -326,6 +275,8 @@ class Run:
         )
 
     def enter(self, manager: Manager) -> Jump | None:
+        """Return what entering raises, if it does."""
+
         def run() -> Jump | None:
             self.log("enter", manager.name)
             return self.block(manager.enter)
@@ -341,10 +292,11 @@ class Run:
         return self.call(lambda: self.leave(manager, error), frame_of(manager))
 
     def leave(self, manager: Manager, error: Error | None) -> Jump | None:
+        """Do what the manager has to do when it is left."""
         if error is None or manager.kind == "callback":
             self.log("exit", manager.name)
             return self.block(manager.leave)
-        self.log("exit", manager.name, "with", chain(error))
+        self.log("exit", manager.name, "with", str(error))
         self.given.append(error)
         jump = self.block(manager.caught)
         self.given.pop()
@@ -363,52 +315,6 @@ class Run:
         wrapped = jump.value.kind == "RuntimeError" and error.kind in ("StopIteration", "StopAsyncIteration")
         came_back = jump.value is error or (wrapped and jump.value.__cause__ is error)
         return Jump("return", value=False) if came_back else jump
-
-    # -- the departure of contextlib
-
-    def stack(self, managers: Sequence[Manager], body: Block) -> Jump | None:
-        """Do what `async with AsyncExitStack()` really does."""
-        entered: list[Manager] = []
-
-        def enter_all() -> Jump | None:
-            for manager in managers:
-                jump = self.enter(manager)
-                if jump is not None:
-                    return jump
-                entered.append(manager)
-            return self.block(body)
-
-        return self.statement(lambda: None, enter_all, lambda error: self.call(lambda: self.unwind(entered, error)))
-
-    def unwind(self, entered: list[Manager], error: Error | None) -> Jump | None:
-        """Call the exits one after the other, and mend the contexts afterwards as far as that can be done."""
-        outer, current, suppressed, pending = self.handled(), error, False, False
-        for manager in reversed(entered):
-            jump = self.exit(manager, current)
-            if jump is not None and jump.kind == "raise":
-                mend(jump.value, current, outer)
-                current, pending = jump.value, True
-            elif jump is not None and jump.value:
-                current, pending, suppressed = None, False, True
-        if pending and current is not None:
-            context = current.__context__
-            self.raised(current)
-            current.__context__ = context
-            return Jump("raise", current)
-        return Jump("return", error is not None and suppressed)
-
-
-def mend(new: Error, old: Error | None, outer: Error | None) -> None:
-    """Put `old` where the chain of `new` has `outer`; where it ends without, nobody knows what belonged there (gh-102201)."""
-    seen = []
-    while new.__context__ is not None and new.__context__ is not old:
-        if new.__context__ is outer:
-            new.__context__ = old
-            return
-        new = new.__context__
-        if new in seen:
-            raise Endless
-        seen.append(new)
 
 
 def frame_of(manager: Manager) -> str:

@@ -1,4 +1,4 @@
-"""Random programs: drawn from a `random.Random`, which may be Hypothesis's own (`programs`), so that it can vary and shrink them."""
+"""Random programs, drawn from a `random.Random`: a seeded one, or Hypothesis's own, which can then vary and shrink them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ __all__ = ["RECIPES", "Recipe", "draw", "programs"]
 
 ORDINARY, STOPS = "vwkrbg", "sa"
 CAUGHT = ("Exception", "BaseException", "ValueError", "LookupError")
-DEEPEST = 3
+DEEPEST = 3  # blocks in each other; a manager's own blocks are only one deep
+EVENTFUL, SUSPENDING = 0.1, 0.4  # how many managers do more on entering than they should, and how many await there
 
 
 @dataclass(frozen=True)
@@ -222,6 +223,6 @@ class _Drawer:
 
         A generator must not swallow being closed there: it would be abandoned at its `yield`.
         """
-        if self.random.random() < 0.1 and not (kind == "generator" and self.recipe.injection == "close"):
+        if self.random.random() < EVENTFUL and not (kind == "generator" and self.recipe.injection == "close"):
             return self.block(place, 1, 1)
-        return (Await(self.random.choice((1, 2))),) if place.awaits and self.random.random() < 0.4 else ()
+        return (Await(self.random.choice((1, 2))),) if place.awaits and self.random.random() < SUSPENDING else ()
