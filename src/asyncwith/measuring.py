@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -30,7 +31,7 @@ from asyncwith.rooms import room
 
 __all__ = ["NORMAL", "QUICK", "RIGOROUS", "NothingMeasuredError", "Plan", "Progress", "measure"]
 
-PATIENCE = 20.0  # seconds without a new slice until a loop is said to hang; the longest slices take a tenth of one
+PATIENCE = 10.0  # seconds without a new slice until a loop is said to hang; the longest slices take a tenth of one
 LOOKS = (
     2  # blocks between two looks at the intervals: a schedule fixed beforehand, so that stopping is no search for luck
 )
@@ -115,6 +116,7 @@ class _Work:
         if len(set(self.loops)) < len(self.loops):
             raise UsageError(f"of these loops two have the same name: {', '.join(self.loops)}")
         self.found = read_blocks(blocks)
+        self.ends: Counter[str] = Counter()  # how often a process died or fell silent while the loop ran
         self.not_timed = {loop.id: reason for loop in loops if (reason := loop.absence())}
         for block in self.found:
             self.not_timed |= block.not_timed
@@ -136,7 +138,7 @@ class _Work:
         return at_look and costs is not None and costs.half_width <= self.plan.until
 
     def add_block(self) -> None:
-        """Measure one more block and file it. If a loop takes the process down, that loop is not timed from now on instead."""
+        """Measure one more block and file it, or learn that a loop takes the process down: twice, and it is not timed any more."""
         reference = self.loops[0]
         if reference in self.not_timed:
             raise NothingMeasuredError(self.not_timed[reference])
@@ -149,9 +151,12 @@ class _Work:
             if end is None:
                 self._file(Path(job.block))
                 return
-            loop = word.read_text(encoding="utf-8").partition(" ")[2].strip()
+            loop = word.read_text(encoding="utf-8").partition("\n")[0].partition(" ")[2]
             last = errors.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
-        if loop not in self.loops[1:] or loop in self.not_timed:
+        self.ends[loop] += 1
+        if self.ends[loop] == 1:
+            return  # somebody else may have ended it
+        if loop not in self.loops[1:]:
             raise NothingMeasuredError(last or f"{reference}: {end}")
         self.not_timed[loop] = end
 
