@@ -22,6 +22,7 @@ __all__ = ["Block", "Record", "Slice", "check_origin", "read_block", "read_block
 
 FORMAT = 1
 LARGEST = 64 << 20  # bytes; the blocks of the longest plan have less than 2 MB
+LONGEST = 10_000  # characters of a text
 Slice = tuple[int, int, int]  # operations, nanoseconds of wall time, nanoseconds of CPU time
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ def replace_file(path: Path, text: str) -> None:
 
 
 def read_blocks(folder: Path) -> list[Block]:
-    """Return the whole blocks of a folder, each once, in an order of their own. Raises `InputError` if they do not belong together."""
+    """Return the blocks of a folder, each once, in an order of their own. Raises `InputError` if they do not belong together."""
     blocks: dict[str, Block] = {}
     for path in sorted(folder.glob("*.json")):
         block = read_block(path)
@@ -232,6 +233,6 @@ class _Reader:
             value = float(value)
         if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
             _fail(self.path, place + key, f"not of type {kind.__name__}")
-        if isinstance(value, str) and len(value) > 10_000:
+        if isinstance(value, str) and len(value) > LONGEST:
             _fail(self.path, place + key, "too long")
         return value

@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Control:
-    """A ratio that is known to be 1, and what was seen of it. It is broken when it is proven to differ by more than the margin."""
+    """A ratio that is known to be 1, and what was seen of it: broken when it is proven to differ by more than the margin."""
 
     name: str
     question: str

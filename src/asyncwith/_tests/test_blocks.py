@@ -44,7 +44,7 @@ def test_a_folder_that_is_not_there_has_no_blocks(tmp_path):
 def test_a_truncated_block_is_refused_by_name(tmp_path, part):
     path = write(tmp_path, make_block(1))
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
-    with pytest.raises(InputError, match="block-001.json: all of it"):
+    with pytest.raises(InputError, match=r"block-001\.json: all of it"):
         read_block(path)
 
 
