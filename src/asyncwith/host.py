@@ -80,6 +80,7 @@ def main() -> None:
     faulthandler.enable()
     sys.path.append(os.getcwd())  # noqa: PTH109 - people name modules of the folder they are in; last, so that it shadows nothing
     clauses = load_chapters(Path(folder))
+    say({"loaded": len(clauses)})
     try:
         loop = None if spec == NO_LOOP else find_loop(spec)
         with _limit(limit):

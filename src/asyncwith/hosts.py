@@ -29,7 +29,8 @@ from asyncwith.verdicts import Outcome, Verdict
 
 __all__ = ["NO_LOOP", "Check", "Hosts", "LoopStatus", "loop_status"]
 
-START_LIMIT = 30.0  # seconds to import everything and to run the loop once; a second is usual
+LOAD_LIMIT = 60.0  # seconds to start Python and import the clauses; half a second is usual
+START_LIMIT = 10.0  # seconds to import the loop and to run it, with nothing to do
 GRACE = 1.0  # what the watchdog inside gets before the one outside kills
 STARTS_TRIED = 3  # a loop that could not be started so often in a row is not tried again
 HANGS_BEFORE_HURRY = 5  # after so many, a loop's checks get HURRIED_LIMIT and no second try
@@ -90,6 +91,7 @@ class Host:
             raise
 
     def _wait_until_ready(self) -> str:
+        self._next(LOAD_LIMIT, [])
         message = self._next(START_LIMIT, [])
         if "unknown" in message:
             raise UnknownTarget(message["unknown"])
