@@ -21,7 +21,7 @@ from asyncwith.terminal import answer, print_conformed, progress_bar, sentence, 
 __all__ = ["asyncwith"]
 
 
-class Percent(click.ParamType):
+class Percent(click.ParamType[float]):
     """A positive percentage, with its sign or without: `1%`, `0.5`."""
 
     name = "percent"
@@ -55,7 +55,8 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 def asyncwith() -> None:
     """Do Python's asynchronous context managers hold on every event loop, and what do they cost?
 
-    Exit codes: 0 all well; 1 a proven failure or regression; 2 a usage or input error; 3 nothing was judged or measured, or the controls void the result.
+    Exit codes: 0 all well; 1 a proven failure or regression; 2 a usage or input error; 3 nothing was judged or measured, or
+    the controls void the result.
     """
 
 
