@@ -138,7 +138,7 @@ class _Work:
         return at_look and costs is not None and costs.half_width <= self.plan.until
 
     def add_block(self) -> None:
-        """Measure one more block and file it, or learn that a loop takes the process down: twice, and it is not timed any more."""
+        """Measure one more block and file it, or learn that a loop takes the process down; twice, and it is out."""
         reference = self.loops[0]
         if reference in self.not_timed:
             raise NothingMeasuredError(self.not_timed[reference])
