@@ -110,6 +110,14 @@ def test_sentences_say_what_came_out(tmp_path):
     ]
 
 
+def test_a_failed_control_is_told_before_its_figures_are_believed(tmp_path):
+    data = costs()
+    data |= {"holds": False, "controls": [data["controls"][0] | {"held": False, "why": "1.1 to 1.2"}]}
+    (tmp_path / "costs.json").write_text(json.dumps(data), encoding="utf-8")
+    said = sentences(read_runs([tmp_path]), [], [])[-1]
+    assert (said.text, said.tone) == ("Controls failed in entering: the figures there prove nothing.", "bad")
+
+
 def test_failures_are_broken_promises_without_a_record(tmp_path):
     model = read_runs([write_lines(tmp_path, outcome_lines())])
     columns = columns_of(model)

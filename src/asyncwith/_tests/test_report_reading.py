@@ -119,7 +119,7 @@ COST_BREAKS = {
     "a ratio below zero": (["questions", 0, "cells", 1, "ratio_low"], -1.0, "expected a ratio above zero"),
     "a cell without a figure": (["questions", 0, "cells", 0, "seconds"], None, "or the reason in 'not_timed'"),
     "the same cell twice": (["questions", 0, "cells", 1, "loop"], "asyncio", "every arm once per size and loop"),
-    "an unknown loop": (["reference"], "tulip", "every loop that the figures are of"),
+    "an unknown loop": (["loops"], {"asyncio": "1"}, "every loop that the figures are of"),
     "an unknown verdict": (["questions", 0, "cells", 0, "verdict"], "better", "verdict: expected 'faster' or"),
     "a value that is a text": (["questions", 0, "cells", 0, "values", 0], "1", r"values\[0\]: expected a number"),
     "infinity": (["questions", 0, "cells", 0, "values", 0], math.inf, "not JSON: Infinity"),
@@ -157,6 +157,19 @@ def test_a_directory_without_results_is_no_run(tmp_path):
     (tmp_path / "costs.json").mkdir()
     with pytest.raises(InputError, match=r"costs\.json: "):
         read_runs([tmp_path])
+
+
+def test_a_loop_that_was_not_timed_need_not_be_among_the_loops(tmp_path):
+    data = costs()
+    del data["loops"]["trio"]
+    for question in data["questions"]:
+        for cell in question["cells"]:
+            if cell["loop"] == "trio":
+                cell["not_timed"] = "it hangs"
+    (tmp_path / "costs.json").write_text(json.dumps(data), encoding="utf-8")
+    read = read_runs([tmp_path]).runs[0].costs
+    assert read is not None
+    assert {cell.not_timed for cell in read.questions[0].cells if cell.loop == "trio"} == {"it hangs"}
 
 
 def test_halves_of_two_pythons_are_no_run(tmp_path):

@@ -113,6 +113,7 @@ def _question(at: int, run: Run, costs: Costs, question: Question) -> dict[str, 
         "pictures": [draw(question, costs, f"{question.name}-{at}-{kind}") for kind, draw in drawings.items()],
         "forms": list(forms.values()),
         "growth": growth(question),
+        "failed": [control for control in costs.controls if control.question == question.name and not control.held],
     }
 
 

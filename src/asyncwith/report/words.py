@@ -12,12 +12,18 @@ from asyncwith.report.views import Column, Row, failures_of
 __all__ = ["VERDICTS", "Sentence", "duration", "half_width", "listing", "sentences", "times"]
 
 VERDICTS = {
-    "faster": ("▼", "The whole interval lies below 1 by more than chance explains, and not within the margin."),
-    "slower": ("▲", "The whole interval lies above 1 by more than chance explains, and not within the margin."),
+    "faster": (
+        "▼",
+        "Takes less time: not within the margin, and not by chance, even counting how many figures the table has.",
+    ),
+    "slower": (
+        "▲",
+        "Takes more time: not within the margin, and not by chance, even counting how many figures the table has.",
+    ),
     "equivalent": ("=", "The whole interval lies within the margin around 1: no difference that matters."),
     "unproven": (
         "~",
-        "The interval is too wide, or a control failed: the figures prove neither a difference nor its absence.",
+        "Neither proven to differ nor to be equal: too few blocks, a failed control, or wall and CPU time at odds.",
     ),
     "reference": ("●", "The loop that the others are compared with."),
 }
@@ -116,9 +122,8 @@ def _cost(about: str, costs: Costs) -> Iterable[Sentence]:
             text = f"{about}{question.name.capitalize()}, compared with {costs.reference}: {'; '.join(parts)}."
             yield Sentence(text, "costs", question.name, "quiet")
     if not costs.holds:
-        failed = [control.name for control in costs.controls if not control.held]
-        named = f" ({', '.join(dict.fromkeys(failed))})" if failed else ""
-        text = f"{about}Controls failed{named}: the cost figures of this run prove nothing."
+        where = list(dict.fromkeys(control.question for control in costs.controls if not control.held))
+        text = f"{about}Controls failed{' in ' if where else ''}{listing(where)}: the figures there prove nothing."
         yield Sentence(text, "costs", "controls", "bad")
     elif costs.controls:
         text = f"{about}All {_count(len(costs.controls), 'control')} of the cost figures held."
