@@ -133,6 +133,6 @@ def _onto(stack: str, manager: Manager) -> list[str]:
         return [f"{stack}.enter_context({name}())"]
     if manager.kind not in ("pushed", "callback"):
         return [f"await {stack}.enter_async_context({name}())"]
-    push = "push_async_exit({})" if manager.kind == "pushed" else "push_async_callback({}.leave)"
+    push = "push_async_exit({}.__aexit__)" if manager.kind == "pushed" else "push_async_callback({}.leave)"
     instance = name.lower()
     return [f"{instance} = {name}()", f"await {instance}.__aenter__()", f"{stack}.{push.format(instance)}"]

@@ -105,7 +105,8 @@ def draw(random: Random, recipe: Recipe) -> Block:
     """Return the body of a program: at least one `async with`, and whatever else."""
     drawer = _Drawer(random, recipe)
     place = Place()
-    return (*drawer.block(place, 0, 1), drawer.with_(place), *drawer.block(place, 0, 2))
+    last = (Get(),) if recipe.variables else ()
+    return (*drawer.block(place, 0, 1), drawer.with_(place), *last, *drawer.block(place, 0, 2))
 
 
 def programs(recipe: Recipe) -> SearchStrategy[Block]:
@@ -139,7 +140,7 @@ class _Drawer:
         if place.in_loop:
             choices.append((2, "leave_loop"))
         if self.recipe.variables:
-            choices += [(4, "set"), (4, "get")]
+            choices += [(8, "set"), (8, "get")]
         if place.depth < DEEPEST:
             choices.append((2, "try_"))
             if place.awaits:
