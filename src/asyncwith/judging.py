@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from asyncwith.libraries import Library, find_library
 from asyncwith.loops import Loop, builtin_loops, find_loop
 from asyncwith.outcomes import Journal, Judged, Tally, finished_checks
 from asyncwith.provenance import provenance
-from asyncwith.verdicts import Outcome, Verdict
+from asyncwith.verdicts import Outcome, Verdict, lines_of
 
 __all__ = ["Judging"]
 
@@ -140,15 +141,20 @@ class Judging:
         self._futures[check] = future
         future.add_done_callback(lambda done: self._note(check, done))
 
+    def _loop_of(self, check: Check) -> Loop | None:
+        return next((each for each in self.loops if each.id == check.loop), None)
+
     def _why_not(self, check: Check) -> str | None:
         """Return why no process need be asked about a check, or None."""
-        loop = next((each for each in self.loops if each.id == check.loop), None)
         library = next(each for each in self.libraries if each.id == check.library)
-        return self.absent.get(check.loop) or library.absence() or self._clauses[check].inapplicable(loop)
+        return self.absent.get(check.loop) or library.absence() or self._clauses[check].inapplicable(self._loop_of(check))
 
     def _judge(self, check: Check, verdict: Verdict) -> Judged:
+        clause = self._clauses[check]
+        if verdict.outcome.is_failure and not verdict.expected:  # its process was lost before it could say
+            verdict = replace(verdict, expected=lines_of(clause.expected(self._loop_of(check))))
         departure = departing(self.departures, check.clause, check.loop, check.library)
-        return Judged(check, verdict, self._clauses[check].level, departure)
+        return Judged(check, verdict, clause.level, departure)
 
     def _note(self, check: Check, done: Future[Verdict]) -> None:
         """Count and write down a check as it ends, in whatever thread it does."""
