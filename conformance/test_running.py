@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -962,14 +963,15 @@ async def another_thread_wakes_the_loop(trace: Trace) -> None:
         "result: the same object True",
         "in another thread: True",
         "error: the same object True",
-        "its thread ended: True",
+        "main returns",
+        "the last work is done: True",
     ],
 )
 def the_executor_of_the_loop(trace: Trace, loop: Loop) -> None:
-    """The loop's executor gives back results and errors from other threads; the end of the run waits for its
-    threads.
+    """The loop's executor gives back results and errors from other threads; the end of the run waits for its last
+    work.
     """
-    threads = []
+    threads, finished = [], []
     result, failure = object(), ValueError("v")
 
     def work() -> object:
@@ -979,6 +981,10 @@ def the_executor_of_the_loop(trace: Trace, loop: Loop) -> None:
     def fail() -> None:
         raise failure
 
+    def last() -> None:
+        time.sleep(0.02)  # long enough that a run that does not wait is over before
+        finished.append(True)
+
     async def main() -> None:
         events = asyncio.get_running_loop()
         trace("result: the same object", await events.run_in_executor(None, work) is result)
@@ -987,9 +993,11 @@ def the_executor_of_the_loop(trace: Trace, loop: Loop) -> None:
             await events.run_in_executor(None, fail)
         except ValueError as error:
             trace("error: the same object", error is failure)
+        events.run_in_executor(None, last)
+        trace("main returns")
 
     loop.run(main)
-    trace("its thread ended:", not threads[0].is_alive())
+    trace("the last work is done:", finished == [True])
 
 
 @clause(
