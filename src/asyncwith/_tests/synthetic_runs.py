@@ -72,7 +72,7 @@ def outcome_lines(clauses: int = 18, python: str = "3.11.7", library: str = "con
         "format": 1,
         "edition": "3f2a91c0",
         "provenance": provenance(python),
-        "loops": LOOPS,
+        "loops": dict(LOOPS),
         "absent": {"winloop": "is for Windows"},
         "libraries": {library: f"of Python {python}"},
         "clauses": described,
@@ -139,7 +139,7 @@ def _verdict(permanent_id: str, loop: str, library: str, number: int) -> dict[st
 
 def costs(python: str = "3.11.7", blocks: int = 10) -> dict[str, Any]:
     """Return the content of a `costs.json`."""
-    dice = random.Random(7)  # noqa: S311 - the same figures every time
+    dice = random.Random(7)
     forms = {
         "try/finally": 1.0,
         "class": 2.3,
@@ -169,7 +169,7 @@ def costs(python: str = "3.11.7", blocks: int = 10) -> dict[str, Any]:
         "format": 1,
         "provenance": provenance(python),
         "reference": "asyncio",
-        "loops": LOOPS,
+        "loops": dict(LOOPS),
         "confidence": 0.95,
         "margin": 0.02,
         "until": 0.01,

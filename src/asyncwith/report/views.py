@@ -36,7 +36,7 @@ STATES = {
     "stale": State(
         "▲", "bad", "A deviation is written down, but the check passed. The record is out of date; that fails the run."
     ),
-    "not run": State("–", "quiet", "Says nothing about this loop, Python or library; the reason is given."),
+    "not run": State("\N{EN DASH}", "quiet", "Says nothing about this loop, Python or library; the reason is given."),
     "no verdict": State("?", "bad", "Declared, but the run ended before it was judged."),
 }
 SILENT = ("", "not run", "no verdict")

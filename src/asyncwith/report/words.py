@@ -153,7 +153,7 @@ def _extent(cells: Sequence[Cell]) -> str:
     return (
         times(factors[0])
         if times(factors[0]) == times(factors[-1])
-        else f"{times(factors[0])[:-1]}–{times(factors[-1])}"
+        else f"{times(factors[0])[:-1]}\N{EN DASH}{times(factors[-1])}"
     )
 
 
