@@ -1,16 +1,20 @@
 """The implementations of the contextlib names under test, and the door for anybody else's.
 
-A scenario takes every such name from its `library` argument, so the same scenario judges them all.
+A scenario takes every such name from its `library` argument, so the same scenario judges them all. What a library lacks,
+a name or a method of one, is not held against it: the checks that ask for it are not run. Not here are mixins such as
+anyio's `AsyncContextManagerMixin`: they have none of contextlib's names, but are one more form to write a manager in.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, version
-from typing import Any
+from inspect import getattr_static
+from typing import Any, NoReturn
 
 from asyncwith.errors import UsageError
 from asyncwith.loops import load
@@ -19,17 +23,32 @@ __all__ = ["Library", "MissingName", "Names", "builtin_libraries", "find_library
 
 
 class MissingName(BaseException):
-    """The library under test has no such name, so the clause cannot be judged. Not an `Exception`: no scenario may catch it."""
+    """The library under test lacks what a scenario asks for, so its clause cannot be judged.
+
+    Not an `Exception`: no scenario may catch it.
+    """
 
 
 @dataclass(frozen=True)
 class Library:
-    """One implementation: its spoken id, the module (or `path.py`) that holds it, and the names it spells differently."""
+    """One implementation: its spoken id, the module (or `path.py`) that holds it, and the names it spells differently.
+
+    `spelt` maps contextlib's names to the library's, methods as `Class.method` on either side. What stands on the right no
+    longer means what contextlib means by that word, unless it stands on the left as well.
+    """
 
     id: str
     target: str
     package: str | None = None
-    spelt: Mapping[str, str] = field(default_factory=dict)  # contextlib's name → the library's own
+    spelt: Mapping[str, str] = field(default_factory=dict)
+
+    def called(self, name: str) -> str | None:
+        """Return what the library would call contextlib's `name`, or None if that word means another thing there."""
+        if name in self.spelt:
+            return self.spelt[name]
+        owner, dot, member = name.rpartition(".")
+        own = f"{self.called(owner)}.{member}" if dot else name
+        return None if own in self.spelt.values() else own
 
     def load(self) -> Names:
         """Import the library and return its names."""
@@ -57,16 +76,55 @@ class Names:
     def __init__(self, library: Library, module: Any) -> None:
         self._library = library
         self._module = module
-        self.missing: str | None = None  # the name that a scenario asked for in vain
+        self.missing: str | None = None  # what a scenario asked for in vain, and why if there is more to say
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return getattr(self._module, self._library.spelt.get(name, name))
-        except AttributeError:
-            if name.startswith("__"):
-                raise
-            self.missing = name
-            raise MissingName(name) from None
+        if name.startswith("__"):
+            raise AttributeError(name)
+        own = self._library.called(name)
+        if own is None or not hasattr(self._module, own):
+            self.lack(name)
+        found = self._fitted(name, getattr(self._module, own))
+        setattr(self, name, found)  # a scenario that asks twice gets the same class
+        return found
+
+    def lack(self, name: str) -> NoReturn:
+        """Note that the library has no `name`, and raise `MissingName`."""
+        self.missing = name
+        if self._library.called(name) is None:
+            word = name.rpartition(".")[2]
+            meant = next(standard for standard, own in self._library.spelt.items() if own.rpartition(".")[2] == word)
+            self.missing += f" (what it calls so is {meant})"
+        raise MissingName(self.missing)
+
+    def _fitted(self, name: str, found: Any) -> Any:
+        """Return a class with contextlib's public methods under contextlib's names: itself, or a subclass if it differs."""
+        standard = vars(contextlib).get(name)
+        if not (isinstance(found, type) and isinstance(standard, type)):
+            return found
+        members: dict[str, Any] = {}
+        for member in dir(standard):
+            if member.startswith("_"):
+                continue
+            own = (self._library.called(f"{name}.{member}") or "").rpartition(".")[2]
+            if not own or not hasattr(found, own):
+                members[member] = _Lacking(self, f"{name}.{member}")
+            elif own != member:
+                members[member] = getattr_static(found, own)
+        if not members:
+            return found
+        return type(found)(found.__name__, (found,), {"__slots__": (), "__module__": found.__module__, **members})
+
+
+@dataclass(frozen=True)
+class _Lacking:
+    """A method that the library does not have: to ask for it, of the class or of an object, ends the scenario."""
+
+    names: Names
+    name: str
+
+    def __get__(self, *_: object) -> NoReturn:
+        self.names.lack(self.name)
 
 
 _registry: dict[str, Library] = {}
@@ -84,10 +142,24 @@ register_library(
         "asyncstdlib",
         "asyncstdlib.contextlib",
         package="asyncstdlib",
-        spelt={"asynccontextmanager": "contextmanager", "aclosing": "closing", "AsyncExitStack": "ExitStack", "AsyncContextDecorator": "ContextDecorator"},
+        # Its names say no "async" because all of it is. Its stack documents `push` and `callback` as taking synchronous and
+        # asynchronous exits alike, so they are both of contextlib's pairs; but entering is a coroutine for either kind of
+        # manager, so nothing there is contextlib's synchronous `enter_context`.
+        spelt={
+            "asynccontextmanager": "contextmanager",
+            "aclosing": "closing",
+            "AsyncContextDecorator": "ContextDecorator",
+            "AsyncExitStack": "ExitStack",
+            "AsyncExitStack.enter_async_context": "ExitStack.enter_context",
+            "AsyncExitStack.push": "ExitStack.push",
+            "AsyncExitStack.push_async_exit": "ExitStack.push",
+            "AsyncExitStack.callback": "ExitStack.callback",
+            "AsyncExitStack.push_async_callback": "ExitStack.callback",
+        },
     )
 )
-register_library(Library("aiotools", "aiotools", package="aiotools"))
+# Most of it is contextlib's own, under shorter names; `actxmgr` documents itself as the decorator.
+register_library(Library("aiotools", "aiotools", package="aiotools", spelt={"asynccontextmanager": "actxmgr"}))
 
 BUILTIN = tuple(_registry)
 
@@ -103,15 +175,20 @@ def _entry_points() -> dict[str, str]:
 
 
 def find_library(spec: str) -> Library:
-    """Return the library that `spec` names: an id, a module, or a path that ends in `.py`; `name=` may stand before either."""
+    """Return the library that `spec` names: an id, a module, or a path that ends in `.py`; `name=` may stand before either.
+
+    Nothing is imported but what an entry point names by `module:object`. Raises `UsageError` for what cannot be a library.
+    """
     if spec in _registry:
         return _registry[spec]
     if spec in _entry_points():
-        found = load(_entry_points()[spec])
-        register_library(found if isinstance(found, Library) else Library(spec, _entry_points()[spec]))
+        target = _entry_points()[spec]
+        register_library(load(target) if ":" in target else Library(spec, target))
         return _registry[spec]
     name, given, target = spec.partition("=")
-    if not (target if given else name):
+    if not given:
+        target = name
+    if not name or not (target.endswith(".py") or all(part.isidentifier() for part in target.split("."))):
         msg = f"--library {spec!r} names nothing"
         raise UsageError(msg, "say --library MODULE, --library PATH.py or --library NAME=MODULE")
-    return Library(name, target if given else name)
+    return Library(name, target)
