@@ -666,6 +666,7 @@ async def readers_see_the_context_of_their_adding(trace: Trace) -> None:
     source="library/asyncio-eventloop.html#asyncio.loop.add_signal_handler",
     on="asyncio",
     level="should",
+    posix=True,
     expect=["the handler sees when added", "here: afterwards"],
 )
 async def signal_handlers_see_the_context_of_their_adding(trace: Trace) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -1087,6 +1089,7 @@ def a_closed_loop_stays_closed(trace: Trace, loop: Loop) -> None:
     "RUN-88",
     source=SIGNALS,
     on="asyncio",
+    posix=True,
     expect=[
         "not yet",
         "called with 7, in the loop: True",
@@ -1119,6 +1122,7 @@ async def signals_become_callbacks(trace: Trace) -> None:
 @clause(
     "RUN-89",
     source="anyio signals.html",
+    posix=True,
     expect=["entered", "received SIGUSR1", "received SIGUSR1", "exit", "as before: True"],
 )
 async def a_receiver_of_signals(trace: Trace) -> None:
@@ -1184,3 +1188,28 @@ async def tasks_come_from_the_task_factory(trace: Trace) -> None:
     events.set_task_factory(before)
     trace("the task is the factory's:", task is made[0])
     trace("result", await task)
+
+
+@clause(
+    "RUN-92",
+    source=RUNNER,
+    level="should",
+    posix=True,
+    expect=["warnings: []", "descriptors left open: 0", "threads left: 0"],
+)
+def an_empty_run_leaves_nothing_behind(trace: Trace, loop: Loop) -> None:
+    """A run that had nothing to do leaves no descriptor open and no thread behind, and nobody is warned of anything."""
+
+    async def main() -> None:
+        await checkpoint()
+
+    loop.run(main)  # what is set up once for the whole process may stay
+    descriptors, threads = len(os.listdir("/dev/fd")), threading.active_count()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        for _ in range(3):
+            loop.run(main)
+        gc.collect()
+    trace("warnings:", sorted({warning.category.__name__ for warning in warned if warning.category is ResourceWarning}))
+    trace("descriptors left open:", len(os.listdir("/dev/fd")) - descriptors)
+    trace("threads left:", threading.active_count() - threads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import re
 import sys
 import textwrap
@@ -39,6 +40,7 @@ class Clause:
     level: Level
     versions: str
     on: Literal["asyncio", "trio"] | None
+    posix: bool
     expect: Expectation
     leaves: frozenset[str]
     scenario: Scenario
@@ -73,6 +75,8 @@ class Clause:
         release = ".".join(map(str, sys.version_info[:3]))
         if not SpecifierSet(self.versions).contains(release):
             return f"the clause is about Python {self.versions}, this is {release}"
+        if self.posix and os.name != "posix":
+            return "the clause is about what only POSIX systems have"
         if self.on is not None and loop is not None and loop.family != self.on:
             return f"the clause is about loops of {self.on}'s family"
         return None
@@ -86,13 +90,15 @@ def clause(
     level: Level = "must",
     versions: str = ">=3.10",
     on: Literal["asyncio", "trio"] | None = None,
+    posix: bool = False,
     leaves: Iterable[str] = (),
 ) -> Callable[[Scenario], Clause]:
     """Declare a clause; the decorated function is its scenario and the function's docstring its claim.
 
-    `source` names where the promise is made (see `links`). `expect` is the trace that keeps it. `versions` are the Pythons it
-    speaks of, `on` the one family of loops where it speaks of only one. `leaves` names what the scenario leaves behind on
-    purpose and must not be called a leak: `tasks`, `warnings`, `reports`, `descriptors`, `threads`.
+    `source` names where the promise is made (see `links`). `expect` is the trace that keeps it. `versions` are the Pythons
+    that it speaks of, `on` the one family of loops where it speaks of only one; `posix` says that it needs such a system.
+    `leaves` names what the scenario leaves behind on purpose and must not be called a leak: `tasks`, `warnings`, `reports`,
+    `descriptors`, `threads`, `process`.
     """
 
     def declare(scenario: Scenario) -> Clause:
@@ -111,6 +117,7 @@ def clause(
             level=level,
             versions=versions,
             on=on,
+            posix=posix,
             expect=expect,
             leaves=frozenset(leaves),
             scenario=scenario,

@@ -30,7 +30,7 @@ __all__ = ["Leak", "LeakWatch", "beyond"]
 
 DESCRIPTORS = next((folder for folder in ("/proc/self/fd", "/dev/fd") if os.path.isdir(folder)), None)  # noqa: PTH112 - read between every two checks
 # Threads that a loop keeps for later on purpose; trio's wait ten seconds for the next job.
-KEPT_THREADS = ("Trio thread", "AnyIO worker thread", "asyncio_", "ThreadPoolExecutor")
+KEPT_THREADS = ("Trio thread", "AnyIO worker thread", "asyncio_", "asyncio-waitpid-", "ThreadPoolExecutor")
 LEAKY_WARNINGS = (ResourceWarning, RuntimeWarning)
 
 
