@@ -221,7 +221,7 @@ async def methods_of_the_metaclass_are_for_the_class(trace: Trace) -> None:
 @clause(
     "LOOK-68",
     source=SPECIAL_LOOKUP,
-    level="informational",
+    level="should",
     expect=by_version({"3.10": "AttributeError", "3.11": "TypeError"}),
 )
 async def a_stack_refuses_instances_of_a_class_that_is_a_manager(trace: Trace, library: Names) -> None:
