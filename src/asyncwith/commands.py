@@ -16,7 +16,7 @@ from asyncwith.libraries import builtin_libraries
 from asyncwith.loops import find_loop, known_loops
 from asyncwith.rooms import room
 from asyncwith.running import bench_run, newest_run, report_runs, run_all
-from asyncwith.terminal import answer, print_conformed, progress_bar, sentence, table
+from asyncwith.terminal import answer, note, print_conformed, progress_bar, say, sentence, table
 
 __all__ = ["asyncwith"]
 
@@ -116,10 +116,10 @@ def conform_command(
     with progress_bar("conform") as bar:
         conformed = conform(request, bar.tally)
     print_conformed(answer(), conformed)
-    click.echo(f"{sentence(conformed)}.")
+    say(f"{sentence(conformed)}.")
     if conformed.interrupted:
         again = f"; go on with: asyncwith conform --resume -o {output} …" if output else ""
-        click.echo(f"asyncwith: interrupted{again}", err=True)
+        note(f"asyncwith: interrupted{again}")
         return 130
     return conformed.tally.exit_code()
 
@@ -234,5 +234,5 @@ def clauses_command(keyword: str) -> int:
     ]
     rows = [[each.id, each.chapter, each.level, each.versions, each.claim] for each in found]
     answer().print(table(["id", "chapter", "level", "Python", "claim"], rows))
-    click.echo(f"{len(found)} clauses", err=True)
+    note(f"{len(found)} clauses")
     return 0 if found else 3

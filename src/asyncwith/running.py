@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import click
-
 from asyncwith.conforming import Conformed, Request, conform
 from asyncwith.costs import Costs, write_costs
 from asyncwith.errors import UsageError
@@ -18,7 +16,7 @@ from asyncwith.provenance import provenance
 from asyncwith.pyperf_files import write_pyperf_files
 from asyncwith.rooms import room
 from asyncwith.run_directory import DEFAULT_PARENT, open_run
-from asyncwith.terminal import answer, controls, print_conformed, print_costs, progress_bar, sentence
+from asyncwith.terminal import answer, controls, note, print_conformed, print_costs, progress_bar, say, sentence
 
 __all__ = ["bench_run", "newest_run", "report_runs", "run_all"]
 
@@ -34,7 +32,7 @@ def bench_run(
     costs = _measure(questions, loops, chosen, run)
     print_costs(answer(), costs)
     if keep:
-        click.echo(f"\nThe figures are in {run}; `asyncwith report {run}` makes a page of them.")
+        say(f"\nThe figures are in {run}; `asyncwith report {run}` makes a page of them.")
     return 0 if costs.holds else NOTHING
 
 
@@ -68,12 +66,12 @@ def report_runs(runs: Sequence[Path], output: Path | None, *, single_file: bool,
 
         text = summary_markdown(read_runs(runs))
         if output is None:
-            click.echo(text, nl=False)
+            say(text.rstrip())
         else:
             output.write_text(text, encoding="utf-8")
         return 0
     place = output or (runs[0] / ("report.html" if single_file else "report"))
-    click.echo(f"The page is {build_page(runs, place, single_file=single_file).as_uri()}")
+    say(f"The page is {build_page(runs, place, single_file=single_file).as_uri()}")
     return 0
 
 
@@ -96,22 +94,22 @@ def run_all(loops: Sequence[str], output: Path | None) -> int:
     asked = {"loops": list(loops), "edition": edition(room("conformance")), "packages": provenance()["packages"]}
     run = open_run(output, asked)
     if run.resumed:
-        click.echo(f"Going on with the run in {run.path}, which was interrupted.", err=True)
+        note(f"Going on with the run in {run.path}, which was interrupted.")
     conformed = _conform(loops, run.path)
     if conformed.interrupted:
-        click.echo("asyncwith: interrupted; the same command goes on", err=True)
+        note("asyncwith: interrupted; the same command goes on")
         return 130
     reference = [] if not loops or "asyncio" in loops else ["asyncio"]
     try:
         costs: Costs | None = _measure([], [*reference, *loops], QUICK, run.path)
     except NothingMeasuredError as error:
         costs = None
-        click.echo(f"asyncwith: nothing was measured: {error}", err=True)
+        note(f"asyncwith: nothing was measured: {error}")
     if costs is not None:
         print_costs(answer(), costs, tables=False)
     page = build_page([run.path], run.path / "report", single_file=False)
     measured = "nothing was measured" if costs is None else f"{costs.blocks} blocks were measured, {controls(costs)}"
-    click.echo(f"\n{sentence(conformed)}; {measured}; the page is {page.as_uri()}")
+    say(f"\n{sentence(conformed)}; {measured}; the page is {page.as_uri()}")
     run.finish()
     code = conformed.tally.exit_code()
     return code or (0 if costs is not None and costs.holds else NOTHING)

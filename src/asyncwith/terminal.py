@@ -21,9 +21,11 @@ __all__ = [
     "answer",
     "controls",
     "duration",
+    "note",
     "print_conformed",
     "print_costs",
     "progress_bar",
+    "say",
     "sentence",
     "table",
 ]
@@ -36,6 +38,16 @@ REASONS_SHOWN = 4
 def answer() -> Console:
     """Return the console of the standard output; lines are as long as they are, so that they can be pasted."""
     return Console(soft_wrap=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """Print one line on the standard output."""
+    answer().print(Text(text))
+
+
+def note(text: str) -> None:
+    """Print one line on the standard error: about the run, not of its results."""
+    Console(file=sys.stderr, soft_wrap=True, highlight=False).print(Text(text))
 
 
 class Bar:
