@@ -242,7 +242,7 @@ def test_a_report_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monke
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(PermissionError):
+    with pytest.raises(InputError, match="site cannot be written: no"):
         build([run], tmp_path / "site")
     assert index.is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "site"]

@@ -36,10 +36,9 @@ def pages_of(model: Model) -> list[Page]:
     """Return all pages of the report on `model`, the first page first."""
     columns = columns_of(model)
     rows = rows_of(model, columns)
-    chapters = {
-        promise.chapter: [row for row in rows if row.promise.chapter == promise.chapter]
-        for promise in model.promises.values()
-    }
+    chapters: dict[str, list[Row]] = {}
+    for row in rows:
+        chapters.setdefault(row.promise.chapter, []).append(row)
     shared = {"model": model, "columns": columns, "rows": rows, "chapters": chapters}
     pages = [
         Page("index", "Overview", "index", partial(_overview, shared)),

@@ -36,6 +36,7 @@ MARKER = "asyncwith-report.json"  # a directory without it is not ours to replac
 GENERATOR = Markup('<meta name="generator" content="asyncwith report">')  # the same for a single file
 SCRIPTS = ("matrix.js",)
 Progress = Callable[[int, int], None]
+Write = Callable[[Model, Sequence[Page], Path, Progress], None]
 
 
 def build(
@@ -50,16 +51,23 @@ def build(
     _refuse_foreign(destination, single_file=single_file)
     model = read_runs(runs)
     pages = pages_of(model)
+    try:
+        _replace(destination, model, pages, _write_one_file if single_file else _write_site, progress)
+    except OSError as error:
+        msg = f"{destination} cannot be written: {error.strerror}"
+        raise InputError(msg) from error
+    return destination if single_file else destination / "index.html"
+
+
+def _replace(destination: Path, model: Model, pages: Sequence[Page], write: Write, progress: Progress | None) -> None:
+    """Write beside `destination`, and put the result in its place when it is whole."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
     try:
-        new = beside / "new"
-        write = _write_one_file if single_file else _write_site
-        write(model, pages, new, progress or (lambda _done, _all: None))
-        _swap(new, destination, beside / "old")
+        write(model, pages, beside / "new", progress or (lambda _done, _all: None))
+        _swap(beside / "new", destination, beside / "old")
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return destination if single_file else destination / "index.html"
 
 
 def _refuse_foreign(destination: Path, *, single_file: bool) -> None:

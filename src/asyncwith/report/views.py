@@ -59,6 +59,11 @@ class Column:
         return "no loop" if self.loop == NO_LOOP else self.loop
 
     @property
+    def heading(self) -> str:
+        """The title, with the library where that is not the usual one."""
+        return self.title if self.library == "contextlib" else f"{self.title} with {self.library}"
+
+    @property
     def name(self) -> str:
         """All that tells this column from any other."""
         return f"{self.run.label}, {self.title}, {self.library}"
@@ -111,8 +116,8 @@ def columns_of(model: Model) -> list[Column]:
         if conformance is None:
             continue
         pairs = dict.fromkeys((check.loop, check.library) for check in conformance.checks)
-        order = {loop: at for at, loop in enumerate([*conformance.loops, *(loop for loop, _ in pairs)][::-1])}
-        for loop, library in sorted(pairs, key=lambda pair: (pair[0] == NO_LOOP, -order[pair[0]])):
+        order = list(dict.fromkeys([*conformance.loops, *(loop for loop, _ in pairs)]))
+        for loop, library in sorted(pairs, key=lambda pair: (pair[0] == NO_LOOP, order.index(pair[0]))):
             version = f"Python {run.provenance.python}" if loop == NO_LOOP else conformance.loops.get(loop, "")
             columns.append(Column(len(columns), run, conformance, loop, library, version))
     return columns

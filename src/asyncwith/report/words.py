@@ -107,8 +107,7 @@ def _held(about: str, rows: Sequence[Row], columns: Sequence[Column]) -> Iterabl
 
 
 def _spoken(column: Column) -> str:
-    name = "Python itself" if column.loop == NO_LOOP else column.loop
-    return name if column.library == "contextlib" else f"{name} with {column.library}"
+    return column.heading if column.loop != NO_LOOP else "Python itself"
 
 
 def _cost(about: str, costs: Costs) -> Iterable[Sentence]:
