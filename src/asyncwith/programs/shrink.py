@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 from asyncwith.programs.language import (
     Await,
-    Call,
+    Block,
     Injection,
     Loop,
     Manager,
     Program,
     Raise,
     Set,
-    Shield,
-    Timeout,
     Try,
     With,
+    rewritten,
 )
 
 __all__ = ["shrunk", "smaller"]
@@ -47,8 +46,8 @@ def smaller(node: Any) -> Iterator[Any]:
         for at, each in enumerate(node):
             before, after = node[:at], node[at + 1 :]
             yield before + after
-            if isinstance(each, With | Try | Loop | Call | Shield | Timeout):
-                yield before + each.body + after
+            if not isinstance(each, Manager):
+                yield from (before + block + after for block in _blocks(each))
             yield from ((*before, less, *after) for less in smaller(each))
         return
     for name, simplest in SIMPLEST.get(type(node), {}).items():
@@ -62,6 +61,13 @@ def smaller(node: Any) -> Iterator[Any]:
             )
 
 
+def _blocks(node: Any) -> list[Block]:
+    """Return the blocks that may stand in the place of a statement: those that it, or its managers, are made of."""
+    parts = [getattr(node, each.name) for each in fields(node) if each.name != "managers"]
+    inner = [block for manager in getattr(node, "managers", ()) for block in _blocks(manager)]
+    return [part for part in parts if isinstance(part, tuple)] + inner
+
+
 def shrunk(program: Program, first_failing: Callable[[list[Program]], Program | None]) -> Program:
     """Return a program that fails and of which nothing can be left out; `first_failing` finds one among candidates."""
     candidates = smaller(program)
@@ -70,4 +76,13 @@ def shrunk(program: Program, first_failing: Callable[[list[Program]], Program | 
         if failing is not None:
             program = failing
             candidates = smaller(program)
-    return program
+    return first_failing([renamed(program)]) or program
+
+
+def renamed(program: Program) -> Program:
+    """Return the program with managers called A, B, C…, so that two that are the same look the same."""
+    names = (chr(ord("A") + number) for number in count())
+    same: Program = rewritten(
+        program, lambda node: replace(node, name=next(names)) if isinstance(node, Manager) else node
+    )
+    return same
