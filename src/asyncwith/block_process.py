@@ -31,6 +31,7 @@ __all__ = ["Job", "main"]
 
 SLICE = 300_000  # ns; long beside the clock, short beside a scheduler's turn (3 ms); longer ones were not more precise
 JITTER = 0.2  # a fixed length could beat in time with the scheduler's tick
+DEEPEST = 64  # frames of C of some 100 bytes: up to a page and a half of stack, after which layouts repeat
 LEAST_ROUNDS = 5  # a median of fewer is an average
 LONGEST_REASON = 500  # characters
 
@@ -178,7 +179,10 @@ class _Measured:
         chance.shuffle(runs)
         for loop, slices in runs:
             operations = max(1, round(self.operations[loop] * chance.uniform(1 - JITTER, 1 + JITTER)))
-            spent = crew.attempt(loop, partial(Slicer.slice, timed=self.timed, operations=operations, size=self.size))
+            depth = chance.randrange(DEEPEST)
+            spent = crew.attempt(
+                loop, partial(Slicer.slice, timed=self.timed, operations=operations, size=self.size, depth=depth)
+            )
             if spent is not None:
                 slices.append((operations, *spent))
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from itertools import chain
+from typing import TypeVar
 
 from asyncwith.loops import Loop
 from asyncwith.timed import Timed, suspension, time_nothing
 
-__all__ = ["LoopLostError", "Slicer", "switches"]
+__all__ = ["LoopLostError", "Slicer", "deep", "switches"]
+
+T = TypeVar("T")
 
 ENOUGH = 100_000  # ns; the clock's own 50 ns are 0.05 % of it, good enough to count operations by
 MOST_OPERATIONS = 1 << 30  # a clock that stands still must not make us count for ever
@@ -29,6 +34,18 @@ else:
         return resource.getrusage(_WHOSE).ru_nivcsw
 
 
+def deep(depth: int, function: Callable[[], T]) -> T:
+    """Call `function` from so many frames of C deeper.
+
+    Each loop calls our coroutine from a depth of its own. Where that puts the stack against the heap makes a short arm some
+    percent faster or slower, which is luck of the layout and no property of the loop; so the depth is drawn anew each time.
+    """
+    calls: Iterator[T] = (call() for call in (function,))
+    for _ in range(depth):
+        calls = chain(calls)
+    return next(calls)
+
+
 class LoopLostError(Exception):
     """The loop did not give back what its coroutine returned, so nothing it reports can be believed."""
 
@@ -44,7 +61,7 @@ class Slicer:
         """Time nothing in the loop. Raises `LoopLostError`, or whatever a loop that cannot run raises."""
         self.slice(time_nothing, 1, None)
 
-    def slice(self, timed: Timed, operations: int, size: int | None) -> tuple[int, int]:
+    def slice(self, timed: Timed, operations: int, size: int | None, *, depth: int = 0) -> tuple[int, int]:
         """Return the nanoseconds of wall and thread CPU time that so many operations of an arm take in the running loop.
 
         A tenth of them goes before, untimed: what a new loop puts off to its first pass, and what the arm before left in
@@ -63,7 +80,7 @@ class Slicer:
                     break
             return spent
 
-        return self._run(main)
+        return deep(depth, partial(self._run, main))
 
     def operations_in(self, nanoseconds: int, timed: Timed, size: int | None) -> int:
         """Return how many operations of an arm fill so much time, at least one; this warms the arm up as well."""

@@ -13,7 +13,7 @@ from asyncwith.arms import load_questions
 from asyncwith.errors import InputError, UsageError
 from asyncwith.loops import find_loop
 from asyncwith.rooms import room
-from asyncwith.slices import Slicer
+from asyncwith.slices import Slicer, deep
 from asyncwith.timed import suspension
 
 QUESTIONS = load_questions(room("bench"))
@@ -176,6 +176,15 @@ def test_the_digest_changes_with_the_code_and_not_with_comments(tmp_path):
 def test_a_question_that_nobody_asks_is_a_usage_error():
     with pytest.raises(UsageError, match="known are entering"):
         load_questions(room("bench"), ["nix"])
+
+
+@pytest.mark.parametrize("depth", [0, 1, 63])
+def test_from_whatever_depth_of_the_stack_a_slice_is_the_same(depth):
+    slicer = Slicer(find_loop("asyncio"))
+    assert len(slicer.slice(ARMS[0].timed, 1, None, depth=depth)) == 2
+    assert deep(depth, lambda: "found") == "found"
+    with pytest.raises(KeyError):
+        deep(depth, {}.popitem)
 
 
 @pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked.name)

@@ -96,6 +96,14 @@ def test_a_reference_loop_that_differs_from_itself_is_a_broken_control():
     assert [control.name for control in costs.controls if not control.held] == ["asyncio against itself"]
 
 
+def test_a_control_is_never_called_faster_or_slower():
+    costs = derive_from(
+        [make_block(number, ratios={"uvloop": 1.018}, noise=0.004, control=True) for number in range(8)]
+    )
+    found = cell(costs, "class", "uvloop")
+    assert (costs.holds, found.ratio_low > 1, found.ratio_high > 1.02, found.verdict) == (True, True, True, "unproven")
+
+
 def test_a_ratio_that_cpu_time_contradicts_is_unproven():
     contradicted = {"uvloop": 2.0}
     costs = derive_from([make_block(number, ratios={"uvloop": 0.8}, cpu_ratios=contradicted) for number in range(8)])
