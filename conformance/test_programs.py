@@ -107,6 +107,20 @@ def timeouts(trace: Trace, library: Names, loop: Loop) -> None:
     explore(trace, loop, library, "timeouts")
 
 
+@clause("PROG-17", source="anyio tasks.html; library/asyncio-task.html#task-groups", expect=AS_SPECIFIED)
+def groups(trace: Trace, library: Names, loop: Loop) -> None:
+    """A task group that stands among managers waits for its child, cancels it where the body fails, raises what either
+    raised in an exception group, and gives the child a copy of the context.
+    """
+    explore(trace, loop, library, "groups")
+
+
+@clause("PROG-18", source=f"anyio tasks.html; {STACK}", expect=AS_SPECIFIED)
+def groups_on_stacks(trace: Trace, library: Names, loop: Loop) -> None:
+    """The same holds where the managers are on stacks."""
+    explore(trace, loop, library, "groups on stacks")
+
+
 @clause("PROG-11", source=THROW, expect=AS_SPECIFIED)
 def thrown_into(trace: Trace, library: Names) -> None:
     """An error thrown into a coroutine that is suspended in any of its awaits passes through all that is open there."""

@@ -9,6 +9,8 @@ from asyncwith.programs.language import (
     Await,
     Break,
     Call,
+    Get,
+    Group,
     Injection,
     Log,
     Loop,
@@ -17,6 +19,7 @@ from asyncwith.programs.language import (
     Raise,
     Return,
     See,
+    Set,
     Shield,
     Timeout,
     Try,
@@ -62,7 +65,11 @@ AGAIN = Manager("A", caught=(Raise("given"),))
         ),
         (
             (Try((Try((Raise("v"),), "Exception", (Raise("k"),)),), "Exception", (Raise("v"),)),),
-            ["caught ValueError('v')", "caught KeyError('k') <- ValueError('v')", "raised ValueError('v') <- KeyError('k')"],
+            [
+                "caught ValueError('v')",
+                "caught KeyError('k') <- ValueError('v')",
+                "raised ValueError('v') <- KeyError('k')",
+            ],
         ),
         (
             (Try((Raise("v"),), "Exception", (Raise("k", "from given"),), (See(),)),),
@@ -86,6 +93,24 @@ AGAIN = Manager("A", caught=(Raise("given"),))
 def test_known_answers(body, lines):
     assert specified(Program(body), "throw").lines == lines
     assert specified(Program(body), "send").lines == lines
+
+
+def test_a_group_on_asyncio_hides_its_context_and_on_trio_has_none():
+    body = (
+        Try((Group((Raise("v"),), (Log("not here"),)),), "Exception", (Log("x"),)),
+        Group((), (Set(1), Raise("b"))),
+        Get(),
+    )
+    lines = {"throw": "ExceptionGroup[ValueError('v')] </ ValueError('v')", "send": "ExceptionGroup[ValueError('v')]"}
+    for delivery, caught in lines.items():
+        assert specified(Program(body), delivery).lines == [
+            *(f"caught {caught}", "x", "raised BaseExceptionGroup[BaseException('b')]")
+        ]
+
+
+def test_a_child_sees_the_context_from_before_the_body_and_changes_its_own():
+    body = (Set(1), Group((Set(2),), (Get(), Set(3))), Get())
+    assert specified(Program(body), "throw").lines == ["variable 1", "variable 2", "returned None"]
 
 
 def test_what_is_sent_in_is_raised_where_it_is_handled_and_what_is_thrown_in_where_it_passes():

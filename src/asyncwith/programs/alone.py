@@ -70,7 +70,7 @@ LOOP_IMPORTS = (
     "import asyncio",
     "",
     "import anyio",
-    "from anyio import CancelScope, fail_after, move_on_after",
+    "from anyio import CancelScope, create_task_group, fail_after, move_on_after",
     "from anyio.lowlevel import checkpoint",
 )
 BY_HAND_IMPORTS = ("import types",)

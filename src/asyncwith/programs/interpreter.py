@@ -112,6 +112,7 @@ class _Run:
             "sys": sys,
             "math": math,
             "CancelScope": anyio.CancelScope,
+            "create_task_group": anyio.create_task_group,
             "fail_after": anyio.fail_after,
             "move_on_after": anyio.move_on_after,
             "__name__": "program",

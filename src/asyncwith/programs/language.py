@@ -21,6 +21,7 @@ __all__ = [
     "Continue",
     "Form",
     "Get",
+    "Group",
     "Injection",
     "InjectionKind",
     "Kind",
@@ -151,6 +152,17 @@ class Timeout:
 
 
 @dataclass(frozen=True)
+class Group:
+    """A task group with one child, which awaits once before it does anything; the body does not await at all.
+
+    So no line depends on who is scheduled first: the body comes first, and where it fails the child does nothing.
+    """
+
+    body: Block
+    child: Block = ()
+
+
+@dataclass(frozen=True)
 class Try:
     """`try` with an `except` clause (unless `catches` is empty) and a `finally` clause (unless `final` is)."""
 
@@ -184,9 +196,9 @@ class With:
     form: Form = "nested"
 
 
-Statement: TypeAlias = (
-    "Log | Await | Raise | See | Set | Get | Return | Break | Continue | Loop | Call | Shield | Timeout | Try | With"
-)
+Simple: TypeAlias = "Log | Await | Raise | See | Set | Get | Return | Break | Continue"
+Compound: TypeAlias = "Loop | Call | Shield | Timeout | Group | Try | With"
+Statement: TypeAlias = "Simple | Compound"
 Block: TypeAlias = "tuple[Statement, ...]"
 
 
@@ -214,7 +226,7 @@ class Program:
 NODES = {
     node.__name__: node
     for node in (
-        *(Log, Await, Raise, See, Set, Get, Return, Break, Continue, Loop, Call, Shield, Timeout, Try, With),
+        *(Log, Await, Raise, See, Set, Get, Return, Break, Continue, Loop, Call, Shield, Timeout, Group, Try, With),
         *(Manager, Injection, Program),
     )
 }

@@ -14,9 +14,10 @@ __all__ = ["Error", "Frame", "Jump", "link"]
 class Error:
     """An exception as the specification sees it; its `str` is its chain, as `trace.chain` shows that of a real one."""
 
-    def __init__(self, kind: str, *args: str) -> None:
+    def __init__(self, kind: str, *args: str, errors: tuple[Error, ...] = ()) -> None:
         self.kind = kind
         self.args = args
+        self.errors = errors
         self.__cause__: Error | None = None
         self.__context__: Error | None = None
         self.__suppress_context__ = False
@@ -25,12 +26,14 @@ class Error:
         return chain(cast("BaseException", self))
 
     def __repr__(self) -> str:
+        if self.errors:
+            return f"{self.kind}[{', '.join(map(repr, self.errors))}]"
         return self.kind if self.kind == "Cancelled" else f"{self.kind}({', '.join(map(repr, self.args))})"
 
     def is_a(self, kind: str) -> bool:
         """Tell whether `except kind` catches it."""
-        base: type = getattr(builtins, kind)
-        return base is BaseException or issubclass(getattr(builtins, self.kind, BaseException), base)
+        own = "Exception" if self.kind == "ExceptionGroup" else self.kind  # not built in before 3.11
+        return issubclass(getattr(builtins, own, BaseException), getattr(builtins, kind))
 
 
 @dataclass

@@ -71,6 +71,12 @@ class _Writer:
             case lang.Timeout(body, fails):
                 yield f"with {'fail_after' if fails else 'move_on_after'}(-math.inf):"
                 yield self.block(body, given)
+            case lang.Group(body, child):
+                number = next(self.numbers)
+                yield f"async def child{number}():"
+                yield ["await pause()", *self.lines(child, given)]
+                yield f"async with create_task_group() as group{number}:"
+                yield [f"group{number}.start_soon(child{number})", *self.lines(body, given)]
             case lang.Try():
                 yield from self.attempt(node, given)
             case lang.With(managers, body, form):

@@ -197,6 +197,8 @@ class Run:
                     lambda: self.block(body),
                     lambda error: self.time_out(error, fails=fails),
                 )
+            case lang.Group(body, child):
+                return self.group(body, child)
             case lang.Try():
                 return self.attempt(statement)
             case lang.With(managers, body, "stack") if self.stacks == "contextlib":
@@ -240,6 +242,26 @@ class Run:
         if error is None or error.kind != "Cancelled" or self.is_cancelled():
             return None
         return self.raised(Error("TimeoutError")) if fails else Jump("return", value=True)
+
+    def group(self, body: Block, child: Block) -> Jump | None:
+        """Run the body, then (unless it failed) the child, and raise what either raised in a group."""
+        variable = self.variable
+        jump = self.block(body)
+        if jump is not None and jump.kind == "raise":
+            return self.handling(jump.value, lambda: self.raise_group(jump.value))
+        frames, self.frames = self.frames, []  # nobody awaits the child, and its context is a copy from before the body
+        self.variable, variable = variable, self.variable
+        ended = self.call(lambda: self.block(child))
+        self.frames, self.variable = frames, variable
+        return self.raise_group(ended.value) if ended is not None and ended.kind == "raise" else jump
+
+    def raise_group(self, error: Error) -> Jump:
+        """Raise a group with `error`. Trio's has no context, that of anyio on asyncio hides the one it has."""
+        group = Error("ExceptionGroup" if error.is_a("Exception") else "BaseExceptionGroup", errors=(error,))
+        if self.delivery == "send":
+            return Jump("raise", group)
+        group.__suppress_context__ = True
+        return self.raised(group)
 
     # -- managers
 

@@ -15,6 +15,7 @@ from asyncwith.programs.language import (
     Continue,
     Form,
     Get,
+    Group,
     InjectionKind,
     Kind,
     Log,
@@ -51,6 +52,7 @@ class Recipe:
     injection: InjectionKind = "nothing"
     variables: bool = False
     timeouts: bool = False  # and shields
+    groups: bool = False
     stops: bool = True  # errors that end iterations, which a generator may not raise
     everyway: bool = False  # each program is run in all forms and with all kinds
     since: tuple[int, int] = (3, 10)
@@ -75,6 +77,8 @@ RECIPES = {
     "edge": Recipe(STATEMENTS, TOLD, "edge"),
     "edge on stacks": Recipe(ANY_FORM, ANY_KIND, "edge"),
     "timeouts": Recipe(STATEMENTS, TOLD, timeouts=True),
+    "groups": Recipe(STATEMENTS, TOLD, variables=True, groups=True),
+    "groups on stacks": Recipe(ANY_FORM, ANY_KIND, groups=True),
     "level": Recipe(STATEMENTS, TOLD, "level", timeouts=True),
     "level on stacks": Recipe(ANY_FORM, ANY_KIND, "level", timeouts=True),
     "throw": Recipe(STATEMENTS, TOLD, "throw"),
@@ -145,6 +149,8 @@ class _Drawer:
             choices.append((2, "try_"))
             if place.awaits:
                 choices += [(2, "with_"), (1, "call"), (1, "loop")]
+                if self.recipe.groups:
+                    choices.append((3, "group"))
                 if self.recipe.timeouts:
                     choices += [(1, "shield"), (3, "timeout")]
         weights, names = zip(*choices, strict=True)
@@ -191,6 +197,10 @@ class _Drawer:
 
     def timeout(self, place: Place) -> Statement:
         return Timeout(self.block(place.inside(), 1, 3), self.random.choice((False, True)))
+
+    def group(self, place: Place) -> Statement:
+        body = self.block(place.inside(awaits=False), 0, 1)
+        return Group(body, self.block(place.inside(in_loop=False, in_function=True), 1, 2))
 
     def try_(self, place: Place) -> Statement:
         body = self.block(place.inside(), 1, 2)
