@@ -94,14 +94,17 @@ BREAKS = {
 }
 
 
+def put(data, path, value):
+    """Put `value` at `path` in `data`."""
+    for key in path[:-1]:
+        data = data[key]
+    data[path[-1]] = value
+
+
 @pytest.mark.parametrize(("line", "keys", "value", "complaint"), BREAKS.values(), ids=BREAKS)
 def test_what_breaks_the_grammar_of_outcomes_is_named(tmp_path, line, keys, value, complaint):
     lines = json.loads(json.dumps(outcome_lines(4)))
-    within = lines
-    *path, last = [line, *keys]
-    for key in path:
-        within = within[key]
-    within[last] = value
+    put(lines, [line, *keys], value)
     with pytest.raises(InputError, match=complaint) as caught:
         read_runs([write_lines(tmp_path, lines)])
     assert "outcomes.jsonl, line" in str(caught.value)
@@ -130,11 +133,7 @@ COST_BREAKS = {
 @pytest.mark.parametrize(("keys", "value", "complaint"), COST_BREAKS.values(), ids=COST_BREAKS)
 def test_what_breaks_the_grammar_of_costs_is_named(tmp_path, keys, value, complaint):
     data = costs()
-    within = data
-    *path, last = keys
-    for key in path:
-        within = within[key]
-    within[last] = value
+    put(data, keys, value)
     (tmp_path / "costs.json").write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(InputError, match=complaint) as caught:
         read_runs([tmp_path])
