@@ -71,6 +71,12 @@ def _answer(
 
 def main() -> None:
     """Serve checks until the asking side closes the pipe. Arguments: the conformance room, the loop, the limit in seconds."""
+    _serve()
+    sys.stdout.flush()
+    os._exit(0)  # a loop's forgotten threads must not keep a process that is done
+
+
+def _serve() -> None:
     folder, spec, limit = sys.argv[1], sys.argv[2], float(sys.argv[3])
     asks, answers = _take_over_streams()
 
@@ -102,9 +108,3 @@ def main() -> None:
         say(answer)
         if answer["dirty"]:
             return
-
-
-if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)  # a loop's forgotten threads must not keep a process that is done

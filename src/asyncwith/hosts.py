@@ -29,6 +29,8 @@ from asyncwith.verdicts import Outcome, Verdict
 
 __all__ = ["NO_LOOP", "Check", "Hosts", "LoopStatus", "loop_status"]
 
+# What a child runs. Nothing in the folder that people are in may shadow an import of ours; `-P` does that only from 3.11 on.
+PROGRAM = "import sys; sys.path[:] = [p for p in sys.path if p]; from asyncwith.host import main; main()"
 LOAD_LIMIT = 60.0  # seconds to start Python and import the clauses; half a second is usual
 START_LIMIT = 10.0  # seconds to import the loop and to run it, with nothing to do
 GRACE = 1.0  # what the watchdog inside gets before the one outside kills
@@ -73,9 +75,8 @@ class Host:
         """Start `spec`; `loop` is the word by which people call it, if that is another."""
         self.loop = loop or spec
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        safe_path = ["-P"] if sys.version_info >= (3, 11) else []  # nothing in the user's folder may shadow our imports
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, *safe_path, "-m", "asyncwith.host", str(room), spec, str(START_LIMIT)],
+            [sys.executable, "-c", PROGRAM, str(room), spec, str(START_LIMIT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
