@@ -98,6 +98,41 @@ def test_progress_hears_each_number_before_its_program_runs():
     assert heard == list(range(5, 5 + explored.programs))
 
 
+def test_a_program_that_hangs_is_known_by_its_number(tmp_path):
+    """The last number heard from a process that had to be killed is that of the program, which then hangs alone as well."""
+    library = tmp_path / "hanging.py"
+    source = Path(contextlib.__file__).read_text(encoding="utf-8")
+    library.write_text(
+        source.replace("suppressed_exc = True", "\n                    while True: pass"), encoding="utf-8"
+    )
+    exploring = (
+        "import sys, asyncwith.libraries, asyncwith.loops, asyncwith.programs\n"
+        "library = asyncwith.libraries.find_library(sys.argv[1]).load()\n"
+        "asyncwith.programs.explore(asyncwith.loops.find_loop('asyncio'), library, int(sys.argv[2]), 1, recipes=['stacks'],"
+        " first=int(sys.argv[3]), progress=lambda number: print(number, flush=True))"
+    )
+
+    def numbers(n, first):
+        command = [sys.executable, "-c", exploring, str(library), str(n), str(first)]
+        with pytest.raises(subprocess.TimeoutExpired) as killed:
+            subprocess.run(command, stdout=subprocess.PIPE, check=False, timeout=10)
+        return killed.value.stdout.decode().split()
+
+    hanging = numbers(1000, first=0)[-1]
+    assert numbers(1, first=hanging) == [hanging]
+
+
+def test_a_loop_that_runs_nothing_is_not_explored_for_ever():
+    class Idle:
+        family = "asyncio"
+
+        def run(self, function):
+            pass
+
+    with pytest.raises(RuntimeError, match="without having run"):
+        explore(Idle(), CONTEXTLIB.load(), N, seed=1, recipes=["statements"])
+
+
 def test_time_ends_it():
     assert explore(ASYNCIO, CONTEXTLIB.load(), 10**9, seed=1, seconds=0.01).programs < 10_000
 

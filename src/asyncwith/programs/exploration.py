@@ -1,7 +1,8 @@
 """Exploring: draw programs, run them on a loop, judge them by the specification, and shrink what differs.
 
-Everything is told by a seed and a number: program number 17 of seed 1 is the same in every process. So a process that hangs or
-dies in it can be replaced by one that goes on with number 18; `progress` hears each number before that program is run.
+Everything is told by a seed and a number: program number 17 of seed 1 is the same in every process. `progress` hears each
+number before that program is run. So when a process hangs or dies, who watches it knows in which program, can see by running
+that one alone whether it is to blame (`first=17, n=1`), and goes on with number 18 in another process.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ __all__ = ["Counterexample", "Exploration", "explore", "recipes_for"]
 TREES_AT_ONCE = 50  # that run in one start of the loop
 POINTS = 6  # at which a program is injected something: its first awaits
 ENOUGH = 3  # counterexamples, after which the rest would only repeat them
-PATIENCE = 3.0  # seconds spent on shrinking one
+PATIENCE = 1.0  # seconds spent on shrinking one; a tenth is usual
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,10 @@ def explore(  # noqa: PLR0913 - four that say what to explore, and how by name
     found: list[Counterexample] = []
     trees = ((number, *_drawn(kinds, seed, number)) for number in count(first))
     while judge.ran < n and len(found) < ENOUGH and (seconds is None or time.monotonic() - started < seconds):
+        before = judge.ran
         found += judge.batch(trees, n, progress)
+        if judge.ran == before:
+            raise RuntimeError("the loop ended without having run a program")
     ran, departed = judge.ran, judge.departed
     short = {each.program: each for each in map(judge.shrink, found[:ENOUGH])}  # often several are one in the end
     return Exploration(ran, departed, tuple(short.values()), time.monotonic() - started)
@@ -192,7 +196,8 @@ class _Judge:
                         return
 
             if time.monotonic() < until:
-                self.start(run)
+                with suppress(Exception):  # a faulty loop may fall over any of them
+                    self.start(run)
             if not failing:
                 return None
             smallest = failing[0]
