@@ -1,0 +1,102 @@
+"""Seed all faults and tell which are caught: `python -m asyncwith._tests.power [KIND…] [-k TEXT]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from asyncwith._tests.power.catalogue import KINDS, catalogue, survivors
+from asyncwith._tests.power.faults import Finding, judge
+from asyncwith.clauses import Clause, load_chapters
+from asyncwith.rooms import room
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Judge all faults asked for; return 1 if one survives that is not listed, or one is caught that is."""
+    parser = argparse.ArgumentParser(prog="python -m asyncwith._tests.power", description=__doc__)
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)} (default: all)")
+    parser.add_argument("-k", default="", metavar="TEXT", help="only faults with this in their name")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--limit", type=float, default=3.0, metavar="SECONDS", help="how long a check may take (default: 3)")
+    parser.add_argument(
+        "--until-caught",
+        action="store_true",
+        help="look no further when a fault is caught: as good for the figure, but tells nothing about single clauses",
+    )
+    parser.add_argument("-v", action="store_true", help="tell each fault and the clauses that catch it")
+    asked = parser.parse_args(words)
+    if unknown := {*asked.kinds} - {*KINDS}:
+        parser.error(f"there is no kind {', '.join(sorted(unknown))}; known are {', '.join(KINDS)}")
+    clauses = load_chapters(room("conformance"))
+    findings: list[Finding] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in asked.kinds or KINDS:
+            control, *faults = catalogue(kind, Path(folder))
+            (base,) = judge([control], clauses, jobs=asked.jobs, limit=asked.limit)
+            print(f"{kind}: without any fault {_words(base.failed)} of {base.judged} checks do not pass and are left out")
+            but = {(id_, control.hidden or loop) for id_ in base.failed for loop in control.loops}
+            chosen = [each for each in faults if asked.k in each.name]
+            for finding in judge(
+                chosen, clauses, but=but, jobs=asked.jobs, limit=asked.limit, until_caught=asked.until_caught
+            ):
+                findings.append(finding)
+                if asked.v:
+                    _tell(finding)
+            mine = [each for each in findings if each.fault.kind == kind]
+            caught = sum(each.caught for each in mine)
+            print(f"{kind}: of {len(mine)} seeded faults {caught} are caught ({KINDS[kind]})", flush=True)
+    wrong = _compare(findings)
+    if not (asked.k or asked.until_caught or asked.kinds):
+        _matrix(findings, clauses)
+    total, caught = len(findings), sum(each.caught for each in findings)
+    accepted = total - caught - wrong
+    print(f"of {total} seeded faults {caught} are caught; {accepted} survivors are accepted, {wrong} are not as listed")
+    return 1 if wrong else 0
+
+
+def _words(ids: Iterable[str]) -> str:
+    ids = sorted(ids)
+    return f"{len(ids)} ({', '.join(ids)})" if ids else "none"
+
+
+def _tell(finding: Finding) -> None:
+    gross = ", gross" if finding.gross else ""
+    print(f"  {finding.fault.name}: {_words(finding.failed)} of {finding.judged}{gross}", flush=True)
+
+
+def _compare(findings: Iterable[Finding]) -> int:
+    """Print every survivor with its reason; return how many are not as `survivors.toml` says."""
+    listed = {(each.kind, each.name): each.why for each in survivors()}
+    wrong = 0
+    for finding in findings:
+        fault = finding.fault
+        why = listed.get((fault.kind, fault.name))
+        if finding.caught and why is None:
+            continue
+        if finding.caught:
+            wrong += 1
+            print(f"LISTED AS SURVIVOR, BUT CAUGHT by {_words(finding.failed)}: {fault.kind}: {fault.name}")
+        elif why is None:
+            wrong += 1
+            noticed = f" (noticed by informational clauses only: {_words(finding.failed)})" if finding.failed else ""
+            print(f"SURVIVOR WITHOUT A REASON{noticed}: {fault.kind}: {fault.name}")
+        else:
+            print(f"survivor: {fault.kind}: {fault.name}: {why}")
+    return wrong
+
+
+def _matrix(findings: Iterable[Finding], clauses: dict[str, Clause]) -> None:
+    """Print which clauses no fault has failed; what spoils nearly everything does not count."""
+    failed = Counter(id_ for finding in findings if not finding.gross for id_ in finding.failed)
+    here = [id_ for id_, clause in clauses.items() if clause.inapplicable(None) is None]
+    never = [id_ for id_ in here if not failed[id_]]
+    print(f"of {len(here)} clauses {len(here) - len(never)} have caught a fault; not: {_words(never)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

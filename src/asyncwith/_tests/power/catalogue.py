@@ -1,0 +1,94 @@
+"""All faults there are, by kind, each kind with its control, and the survivors that are accepted with a reason."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
+
+from asyncwith._tests.power import faulty_loops, faulty_parts, mutants, statements
+from asyncwith._tests.power.faults import CONTROL, Fault, seeded_room
+from asyncwith.hosts import NO_LOOP
+from asyncwith.rooms import room
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["KINDS", "Survivor", "catalogue", "survivors"]
+
+KINDS = {
+    "loop": "asyncio's own loop with one fault each, as a new loop might have it",
+    "library": "the asynchronous half of contextlib, mutated",
+    "statement": "the statement `async with` itself, replaced by its expansion with one fault",
+    "part": "a part of asyncio, anyio, trio or Python, replaced by one that is wrong",
+}
+HERE = __package__
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A fault that no clause catches, and why that is accepted: it is no fault, or nobody promises anything there."""
+
+    kind: str
+    name: str
+    why: str
+    versions: str = ">=3.10"
+
+    @property
+    def applies(self) -> bool:
+        """Whether it is expected on the running Python."""
+        return SpecifierSet(self.versions).contains(".".join(map(str, sys.version_info[:3])))
+
+
+def survivors() -> list[Survivor]:
+    """Return the accepted survivors of the running Python."""
+    document = tomllib.loads(Path(__file__).with_name("survivors.toml").read_text(encoding="utf-8"))
+    return [found for entry in document["survivor"] if (found := Survivor(**entry)).applies]
+
+
+def catalogue(kind: str, folder: Path) -> list[Fault]:
+    """Return all faults of a kind, its control first; what must be a file is written to `folder`."""
+    seeding = {"loop": _loops, "library": _libraries, "statement": _statements, "part": _parts}
+    return seeding[kind](folder)
+
+
+def _loops(_: Path) -> list[Fault]:
+    def fault(factory: type) -> Fault:
+        eager, debugged = hasattr(factory, "eager"), hasattr(factory, "debugged")
+        id_ = factory.__name__ + "+eager" * eager + "+debug" * debugged
+        spec = f"{id_}={faulty_loops.__file__}:{factory.__name__}"
+        name = CONTROL if factory is faulty_loops.Control else factory.__name__
+        return Fault("loop", name, room("conformance"), (id_,), specs={id_: spec}, hidden="asyncio")
+
+    return [fault(each) for each in (faulty_loops.Control, *faulty_loops.faults())]
+
+
+def _libraries(folder: Path) -> list[Fault]:
+    control = folder / "control.py"
+    control.write_text(mutants.original(), encoding="utf-8")
+    named = [(CONTROL, control)]
+    named += [(mutant.name, mutant.write(folder, number)) for number, mutant in enumerate(mutants.mutants())]
+    return [
+        Fault("library", name, room("conformance"), ("asyncio", NO_LOOP), library=str(path)) for name, path in named
+    ]
+
+
+def _statements(folder: Path) -> list[Fault]:
+    return _seeded("statement", folder, statements.__name__, [(name, ("asyncio", NO_LOOP)) for name in statements.STATEMENT_FAULTS])
+
+
+def _parts(folder: Path) -> list[Fault]:
+    named: list[tuple[str, Sequence[str]]] = [(CONTROL, ("asyncio", NO_LOOP, "trio"))]
+    return _seeded("part", folder, faulty_parts.__name__, [*named, *faulty_parts.faults()])
+
+
+def _seeded(kind: str, folder: Path, module: str, named: Sequence[tuple[str, Sequence[str]]]) -> list[Fault]:
+    return [
+        Fault(kind, name, seeded_room(folder / f"{kind}-{number}", room("conformance"), module, name), tuple(loops))
+        for number, (name, loops) in enumerate(named)
+    ]
