@@ -108,6 +108,7 @@ def main() -> None:
         conditions=conditions,
         reference=crew.reference,
         loops={id_: slicer.loop.version() for id_, slicer in crew.slicers.items()},
+        specs=crew.specs,
         not_timed=crew.not_timed,
         asks={question.name: question.asks for question in questions},
         digests={question.name: question.digest() for question in questions},
@@ -124,6 +125,7 @@ class _Crew:
     def __init__(self, job: Job) -> None:
         loops = [find_loop(spec) for spec in job.loops]
         self.reference = loops[0].id
+        self.specs = {loop.id: spec for loop, spec in zip(loops, job.loops, strict=True)}
         self.slicers = {loop.id: Slicer(loop) for loop in loops if loop.id not in job.not_timed}
         self.not_timed = dict(job.not_timed)
         self._word = os.open(job.word, os.O_WRONLY)

@@ -50,8 +50,9 @@ class Record:
 class Block:
     """What one process measured, and under what conditions.
 
-    `asks` and `digests` tell by question what it asks and which code answered; `loops` has the versions of those that were
-    timed, `not_timed` the reasons of those that were not. `nothing` are the slices of the empty loop.
+    `asks` and `digests` tell by question what it asks and which code answered. `loops` has the versions of the loops that were
+    timed, `not_timed` the reasons for those that were not, `specs` the words by which all of them were asked for. `nothing`
+    are the slices of the empty loop.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Block:
     conditions: Mapping[str, Any]
     reference: str
     loops: Mapping[str, str]
+    specs: Mapping[str, str]
     not_timed: Mapping[str, str]
     asks: Mapping[str, str]
     digests: Mapping[str, str]
@@ -172,6 +174,7 @@ class _Reader:
             conditions=self.get(data, "conditions", dict, ""),
             reference=reference,
             loops=loops,
+            specs=self.texts(data, "specs", ""),
             not_timed=self.texts(data, "not_timed", ""),
             asks=asks,
             digests=digests,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -79,7 +80,9 @@ class _Answer:
         self.arms: dict[str, Record] = {}
         self.samples: dict[tuple[str, str], _Samples] = defaultdict(_Samples)
         self.again: dict[str, list[float]] = defaultdict(list)
+        self.specs: dict[str, str] = {}
         for block in blocks:
+            self.specs |= block.specs
             self._add(block)
         self.arms = dict(sorted(self.arms.items(), key=lambda item: item[1].place))
         self.controls = self._controls()
@@ -133,9 +136,8 @@ class _Answer:
 
     def _cell(self, label: str, loop: str, corrected: float | None) -> Cell:
         arm, its = self.arms[label], self.samples[label, loop]
-        command = " ".join(
-            [f"asyncwith bench {self.name}", *(f"--loop {each}" for each in dict.fromkeys([self.reference, loop]))]
-        )
+        specs = [self.specs.get(each, each) for each in dict.fromkeys([self.reference, loop])]
+        command = shlex.join(["asyncwith", "bench", self.name, *(part for spec in specs for part in ("--loop", spec))])
         cell = Cell(arm=arm.name, size=arm.size, loop=loop, control=arm.control, command=command)
         if not self._timed(label, loop):
             return replace(cell, not_timed=self.not_timed.get(loop, "fewer than two blocks have it"))

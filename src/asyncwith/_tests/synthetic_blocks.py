@@ -53,6 +53,7 @@ def make_block(
         "conditions": {"seed": number},
         "reference": "asyncio",
         "loops": {loop: VERSIONS[loop] for loop in ratios},
+        "specs": {"uvloop": "uvloop", "trio": "trio=my trio:factory"},
         "not_timed": not_timed or {},
         "asks": {"entering": "What does it cost?"},
         "digests": {"entering": "0123456789ab"},

@@ -120,6 +120,13 @@ def test_a_loop_that_failed_in_one_block_is_not_timed_and_the_others_are():
     assert list(costs.loops) == ["asyncio", "uvloop"]
 
 
+def test_the_command_of_a_cell_measures_it_again():
+    costs = derive_from(BLOCKS)
+    assert cell(costs, "class", "uvloop").command == "asyncwith bench entering --loop asyncio --loop uvloop"
+    assert cell(costs, "class", "trio").command.endswith("--loop asyncio --loop 'trio=my trio:factory'")
+    assert cell(costs, "class", "asyncio").command == "asyncwith bench entering --loop asyncio"
+
+
 def test_one_block_is_too_few_for_an_interval():
     assert cell(derive_from(BLOCKS[:1]), "class", "uvloop").not_timed == "fewer than two blocks have it"
 
