@@ -88,7 +88,11 @@ async def exit_is_told_type_value_and_traceback(trace: Trace) -> None:
 @clause(
     "EXC-01",
     source=ASYNC_WITH,
-    expect=["enter m", "exit m with ValueError('body')", "caught True ValueError('body') <= KeyError('cause') [<- None]"],
+    expect=[
+        "enter m",
+        "exit m with ValueError('body')",
+        "caught True ValueError('body') <= KeyError('cause') [<- None]",
+    ],
 )
 async def an_exception_passes_unchanged(trace: Trace) -> None:
     """If exit does not suppress, the very object that the body raised comes out, with no context but its own."""
