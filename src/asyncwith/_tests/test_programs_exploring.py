@@ -115,7 +115,7 @@ def test_a_program_that_hangs_is_known_by_its_number(tmp_path):
     def numbers(n, first):
         command = [sys.executable, "-c", exploring, str(library), str(n), str(first)]
         with pytest.raises(subprocess.TimeoutExpired) as killed:
-            subprocess.run(command, stdout=subprocess.PIPE, check=False, timeout=10)
+            subprocess.run(command, stdout=subprocess.PIPE, check=False, timeout=5)
         return killed.value.stdout.decode().split()
 
     hanging = numbers(1000, first=0)[-1]

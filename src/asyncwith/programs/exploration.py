@@ -28,7 +28,6 @@ __all__ = ["Counterexample", "Exploration", "explore", "recipes_for"]
 
 TREES_AT_ONCE = 50  # that run in one start of the loop
 POINTS = 6  # at which a program is injected something: its first awaits
-ENOUGH = 3  # counterexamples, after which the rest would only repeat them
 PATIENCE = 1.0  # seconds spent on shrinking one; a tenth is usual
 
 
@@ -78,6 +77,7 @@ def explore(  # noqa: PLR0913 - four that say what to explore, and how by name
     *,
     recipes: Sequence[str] = (),
     strictly: bool = False,
+    enough: int = 3,
     first: int = 0,
     seconds: float | None = None,
     progress: Callable[[int], object] | None = None,
@@ -85,20 +85,21 @@ def explore(  # noqa: PLR0913 - four that say what to explore, and how by name
     """Run at least `n` programs on `loop` (None: those that are driven by hand), or as many as `seconds` allow.
 
     `recipes` says of what kinds (all that suit the loop). With `strictly`, what contextlib's exit stack is known to do
-    otherwise is a counterexample too. `first` is the number to begin with. Raises `MissingName` if the library lacks a name.
+    otherwise is a counterexample too; after `enough` of them the rest would only repeat them. `first` is the number to begin
+    with. Raises `MissingName` if the library lacks a name.
     """
     started = time.monotonic()
     kinds = [RECIPES[name] for name in recipes or recipes_for(loop)]
     judge = _Judge(loop, library, strictly=strictly)
     found: list[Counterexample] = []
     trees = ((number, *_drawn(kinds, seed, number)) for number in count(first))
-    while judge.ran < n and len(found) < ENOUGH and (seconds is None or time.monotonic() - started < seconds):
+    while judge.ran < n and len(found) < enough and (seconds is None or time.monotonic() - started < seconds):
         before = judge.ran
-        found += judge.batch(trees, n, progress)
+        found += judge.batch(islice(trees, TREES_AT_ONCE), n, enough - len(found), progress)
         if judge.ran == before:
             raise RuntimeError("the loop ended without having run a program")
     ran, departed = judge.ran, judge.departed
-    short = {each.program: each for each in map(judge.shrink, found[:ENOUGH])}  # often several are one in the end
+    short = {each.program: each for each in map(judge.shrink, found[:enough])}  # often several are one in the end
     return Exploration(ran, departed, tuple(short.values()), time.monotonic() - started)
 
 
@@ -123,18 +124,18 @@ class _Judge:
         self.departed = 0
 
     def batch(
-        self, trees: Iterator[tuple[int, Block, Recipe]], n: int, progress: Callable[[int], object] | None
+        self, trees: Iterator[tuple[int, Block, Recipe]], n: int, enough: int, progress: Callable[[int], object] | None
     ) -> list[Counterexample]:
-        """Run programs in one start of the loop and return those that differ."""
+        """Run programs in one start of the loop and return those that differ; stop at `n` in all, or at `enough` of them."""
         found: list[Counterexample] = []
 
         async def run() -> None:
-            for number, body, recipe in islice(trees, TREES_AT_ONCE):
+            for number, body, recipe in trees:
                 if progress is not None:
                     progress(number)
                 for each in _written(body, recipe):
                     found.extend(await self.injected(number, each, recipe))
-                if self.ran >= n or len(found) >= ENOUGH:
+                if self.ran >= n or len(found) >= enough:
                     return
 
         self.start(run)
