@@ -147,7 +147,7 @@ def closed_in_stacks(trace: Trace, library: Names) -> None:
     explore(trace, None, library, "close on stacks")
 
 
-@clause("PROG-15", source=f"{CLOSE}; {GENERATORS}", versions=">=3.13", expect=AS_SPECIFIED)
+@clause("PROG-15", source=f"{CLOSE}; {GENERATORS}; gh-117714", versions=">=3.13", expect=AS_SPECIFIED)
 def closed_in_generators(trace: Trace, library: Names) -> None:
     """A generator that is suspended in an await of its own is closed with the coroutine that awaits it."""
     explore(trace, None, library, "close generators")

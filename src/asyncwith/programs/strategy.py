@@ -85,7 +85,7 @@ RECIPES = {
     "throw on stacks": Recipe(ANY_FORM, ANY_KIND, "throw"),
     "close": Recipe(STATEMENTS, ("class",), "close"),
     "close on stacks": Recipe(ANY_FORM, ("class", "pushed", "callback", "sync"), "close"),
-    # Before 3.13 a generator that is suspended itself is not closed with the coroutine that awaits it.
+    # Before 3.13 a generator that is suspended itself is not closed with the coroutine that awaits it (gh-117714).
     "close generators": Recipe(ANY_FORM, ANY_KIND, "close", since=(3, 13)),
 }
 
