@@ -1,9 +1,8 @@
-"""What things cost: the tables of the report, as plain data, and what they say in a sentence."""
+"""What things cost: the tables of the report, as plain data."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -101,49 +100,9 @@ class Costs:
         """Half the width of the widest interval of a ratio."""
         return max((cell.half_width for question in self.questions for cell in question.cells), default=0.0)
 
-    def sentences(self) -> list[str]:
-        """Return one sentence per question that a person can repeat."""
-        return [_sentence(question, self) for question in self.questions]
-
 
 def write_costs(costs: Costs, directory: Path) -> Path:
     """Write `costs.json` into the directory of a run."""
     path = directory / "costs.json"
     replace_file(path, json.dumps({"format": FORMAT, **asdict(costs)}, indent=1, allow_nan=False) + "\n")
     return path
-
-
-def _sentence(question: QuestionCosts, costs: Costs) -> str:
-    """Say of each loop where it is faster, slower or the same as the reference, and by how much."""
-    others = [loop for loop in costs.loops if loop != costs.reference]
-    if not others:
-        return f"{question.name}: timed on {costs.reference} alone"
-    return f"{question.name}: " + "; ".join(_about(loop, question, costs) for loop in others)
-
-
-def _about(loop: str, question: QuestionCosts, costs: Costs) -> str:
-    cells = [cell for cell in question.cells if cell.loop == loop and cell.not_timed is None]
-    said = []
-    for verdict in ("faster", "slower"):
-        factors = sorted(
-            1 / cell.ratio if verdict == "faster" else cell.ratio
-            for cell in cells
-            if cell.ratio is not None and cell.verdict == verdict
-        )
-        if factors:
-            least, most = f"{factors[0]:.2f}", f"{factors[-1]:.2f}"
-            spread = most if least == most else f"{least}-{most}"
-            said.append(f"{spread}× {verdict} than {costs.reference} in {_arms(factors, cells)}")
-    same = [cell for cell in cells if cell.verdict == "equivalent"]
-    if same:
-        said.append(f"the same within ±{costs.margin:.0%} in {_arms(same, cells)}")
-    unproven = [cell for cell in cells if cell.verdict == "unproven"]
-    if unproven:
-        said.append(f"unproven in {_arms(unproven, cells)}")
-    return f"{loop} is {', '.join(said)}" if said else f"{loop} was not timed"
-
-
-def _arms(some: Sequence[object], every: Sequence[object]) -> str:
-    if len(some) == len(every):
-        return "all arms" if len(every) > 1 else "the one arm"
-    return f"{len(some)} of {len(every)} arms"

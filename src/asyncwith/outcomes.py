@@ -22,6 +22,7 @@ __all__ = ["FORMAT", "Journal", "Judged", "Tally", "finished_checks"]
 
 FORMAT = 1
 WEIGHTY = ("must", "should")  # levels whose failures fail the run
+NOTED = "noted"  # how the failure of any other is counted
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Tally:
     known: list[Judged] = field(default_factory=list)
     outcomes: dict[str, Counter[str]] = field(
         default_factory=dict
-    )  # by loop; what fails no run is counted as known or informational
+    )  # by loop; what fails no run is counted as known or noted
     reasons: Counter[str] = field(default_factory=Counter)  # why checks were not run
 
     def add(self, judged: Judged) -> None:
@@ -75,7 +76,7 @@ class Tally:
         outcome = judged.verdict.outcome
         self.finished += 1
         self.judged += outcome is not Outcome.NOT_RUN
-        word = "known" if judged.known else outcome.value if judged.fails or not outcome.is_failure else judged.level
+        word = "known" if judged.known else outcome.value if judged.fails or not outcome.is_failure else NOTED
         self.outcomes.setdefault(judged.check.loop, Counter())[word] += 1
         if outcome is Outcome.NOT_RUN:
             self.reasons[judged.verdict.reason] += 1

@@ -76,9 +76,11 @@ def report_runs(runs: Sequence[Path], output: Path | None, *, single_file: bool,
 
 
 def build_page(runs: Sequence[Path], place: Path, *, single_file: bool) -> Path:
-    """Build the report at `place` and return the page to open."""
-    from asyncwith.report import build  # noqa: PLC0415 - see report_runs
+    """Build the report at `place`, say what stands at its top, and return the page to open."""
+    from asyncwith.report import build, headlines, read_runs  # noqa: PLC0415 - see report_runs
 
+    for headline in headlines(read_runs(runs)):
+        say(headline)
     with progress_bar("report") as bar:
         return build(
             runs,
@@ -105,8 +107,6 @@ def run_all(loops: Sequence[str], output: Path | None) -> int:
     except NothingMeasuredError as error:
         costs = None
         note(f"asyncwith: nothing was measured: {error}")
-    if costs is not None:
-        print_costs(answer(), costs, tables=False)
     page = build_page([run.path], run.path / "report", single_file=False)
     measured = "nothing was measured" if costs is None else f"{costs.blocks} blocks were measured, {controls(costs)}"
     say(f"\n{sentence(conformed)}; {measured}; the page is {page.as_uri()}")

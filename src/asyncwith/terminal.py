@@ -30,7 +30,7 @@ __all__ = [
     "table",
 ]
 
-OUTCOMES = ("passed", "failed", "crashed", "timed out", "leaked", "flaky", "known", "informational", "not run")
+OUTCOMES = ("passed", "failed", "crashed", "timed out", "leaked", "flaky", "known", "noted", "not run")
 STORIES_SHOWN = 20
 REASONS_SHOWN = 4
 
@@ -143,9 +143,9 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def print_costs(console: Console, costs: Costs, *, tables: bool = True) -> None:
-    """Print a table per question, whether the controls held, and one sentence per question."""
-    for question in costs.questions if tables else ():
+def print_costs(console: Console, costs: Costs) -> None:
+    """Print a table per question, and whether the controls held."""
+    for question in costs.questions:
         console.print(Text(f"{question.name}: {question.asks}"), style="bold")
         console.print(table(["", *costs.loops], _rows(question, costs), numbers=True))
         console.print()
@@ -153,8 +153,6 @@ def print_costs(console: Console, costs: Costs, *, tables: bool = True) -> None:
     for control in broken[:REASONS_SHOWN]:
         console.print(Text(f"control broken: {control.name}, {control.question}, {control.arm}: {control.why}"))
     console.print(Text(f"{costs.blocks} blocks in {costs.seconds:.0f} s, {controls(costs)}."), style="dim")
-    for said in costs.sentences():
-        console.print(Text(said))
 
 
 def controls(costs: Costs) -> str:

@@ -131,14 +131,6 @@ def test_one_block_is_too_few_for_an_interval():
     assert cell(derive_from(BLOCKS[:1]), "class", "uvloop").not_timed == "fewer than two blocks have it"
 
 
-def test_a_sentence_tells_who_is_faster_by_how_much_and_where():
-    (sentence,) = derive_from(BLOCKS).sentences()
-    assert sentence == (
-        "entering: uvloop is 1.67× faster than asyncio in 1 of 2 arms, the same within ±2% in 1 of 2 arms; "
-        "trio is 1.40× slower than asyncio in 1 of 2 arms, the same within ±2% in 1 of 2 arms"
-    )
-
-
 def test_an_arm_that_costs_nothing_has_a_figure_all_the_same():
     blocks = [make_block(number) for number in range(2)]
     for block in blocks:

@@ -9,6 +9,6 @@ from __future__ import annotations
 from asyncwith.report.model import Model
 from asyncwith.report.runs import read_runs
 from asyncwith.report.site import build
-from asyncwith.report.summary import summary_markdown
+from asyncwith.report.summary import headlines, summary_markdown
 
-__all__ = ["Model", "build", "read_runs", "summary_markdown"]
+__all__ = ["Model", "build", "headlines", "read_runs", "summary_markdown"]

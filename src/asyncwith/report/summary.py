@@ -1,4 +1,4 @@
-"""The report in a page of Markdown, for the summary of a CI job."""
+"""The report in a few sentences for a terminal, and in a page of Markdown for the summary of a CI job."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from asyncwith.report.model import Model
 from asyncwith.report.views import STATES, columns_of, failures_of, rows_of, tally
 from asyncwith.report.words import sentences
 
-__all__ = ["summary_markdown"]
+__all__ = ["headlines", "summary_markdown"]
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&-])")
 MOST_FAILURES = 50  # a job summary is limited to a megabyte, and a reader to less
+
+
+def headlines(model: Model) -> list[str]:
+    """Return the sentences that matter, as they stand at the top of the page."""
+    columns = columns_of(model)
+    return [sentence.text for sentence in sentences(model, rows_of(model, columns), columns)]
 
 
 def summary_markdown(model: Model) -> str:
