@@ -146,6 +146,7 @@ register_library(
         # asynchronous exits alike, so they are both of contextlib's pairs; but entering is a coroutine for either kind of
         # manager, so nothing there is contextlib's synchronous `enter_context`.
         spelt={
+            "AbstractAsyncContextManager": "AbstractContextManager",
             "asynccontextmanager": "contextmanager",
             "aclosing": "closing",
             "AsyncContextDecorator": "ContextDecorator",
