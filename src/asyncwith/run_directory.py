@@ -6,8 +6,11 @@ import json
 import platform
 import time
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from asyncwith.errors import InputError, UsageError
 
@@ -19,38 +22,65 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """Where the results of a run are, what was asked for, and whether it goes on with one that was interrupted."""
+    """Where the results of a run are, what was asked for, and whether it goes on with one that was interrupted.
+
+    The directory is locked for as long as this object lives, or its process.
+    """
 
     path: Path
     asked: dict[str, Any]
     resumed: bool
+    lock: FileLock
 
     def finish(self) -> None:
         """Mark the run as finished: it is not gone on with any more."""
         _write(self.path, self.asked, "finished")
+        self.lock.release()
 
 
 def open_run(path: Path | None, asked: dict[str, Any]) -> RunDirectory:
     """Return the directory for a run of what is `asked`: an interrupted run of the same, or a new one.
 
-    `path` names it; without, it is found or made below `asyncwith-runs`. Raises `UsageError` if `path` holds something else.
+    `path` names it; without, it is found or made below `asyncwith-runs`. Raises `UsageError` if `path` holds something else,
+    or a run that is still going on.
     """
     asked = {**asked, "python": platform.python_version()}
     if path is None:
-        interrupted = [each for each in sorted(DEFAULT_PARENT.glob("*/run.json")) if _state(each) == ("started", asked)]
-        path = interrupted[-1].parent if interrupted else DEFAULT_PARENT / _stamp()
-    if not (path / "run.json").exists():
-        if path.is_dir() and any(path.iterdir()):
-            raise UsageError(f"{path} is not empty, and not a run", "name a new directory")
-        path.mkdir(parents=True, exist_ok=True)
-        _write(path, asked, "started")
-        return RunDirectory(path, asked, resumed=False)
-    state, before = _state(path / "run.json")
-    if state == "finished":
-        raise UsageError(f"{path} holds a finished run", "name a new directory, or leave --output out")
-    if before != asked:
-        raise UsageError(f"{path} holds an interrupted run of something else", "name a new directory")
-    return RunDirectory(path, asked, resumed=True)
+        for each in sorted(DEFAULT_PARENT.glob("*/run.json"), reverse=True):
+            if _state(each) == ("started", asked) and (lock := _lock(each.parent)) is not None:
+                return RunDirectory(each.parent, asked, resumed=True, lock=lock)
+        path = _unused(DEFAULT_PARENT / _stamp())
+    resumed = (path / "run.json").exists()
+    if resumed:
+        state, before = _state(path / "run.json")
+        if state == "finished":
+            raise UsageError(f"{path} holds a finished run", "name a new directory, or leave --output out")
+        if before != asked:
+            raise UsageError(f"{path} holds an interrupted run of something else", "name a new directory")
+    elif path.is_dir() and any(path.iterdir()):
+        raise UsageError(f"{path} is not empty, and not a run", "name a new directory")
+    path.mkdir(parents=True, exist_ok=True)
+    lock = _lock(path)
+    if lock is None:
+        raise UsageError(f"{path} holds a run that is going on", "name a new directory, or wait")
+    _write(path, asked, "started")
+    return RunDirectory(path, asked, resumed, lock)
+
+
+def _lock(folder: Path) -> FileLock | None:
+    """Return the lock of a run, or None if another process holds it."""
+    lock = FileLock(folder / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    return lock
+
+
+def _unused(path: Path) -> Path:
+    """Return `path`, or the first of `path-2`, `path-3`, … that is not there."""
+    names = (path.with_name(f"{path.name}-{number}") for number in count(2))
+    return next(each for each in chain([path], names) if not each.exists())
 
 
 def _stamp() -> str:
