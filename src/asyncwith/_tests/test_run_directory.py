@@ -1,7 +1,5 @@
 """A run finds its directory again after an interruption, and nothing that is finished or foreign is written over."""
 
-import json
-
 import pytest
 
 from asyncwith.errors import InputError, UsageError
