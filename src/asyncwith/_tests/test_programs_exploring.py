@@ -16,6 +16,7 @@ from asyncwith.loops import builtin_loops, find_loop
 from asyncwith.programs import alone, explore, from_json, recipes_for, to_json
 from asyncwith.programs.language import Await, Injection, Log, Manager, Program, Raise, With, walk
 from asyncwith.programs.shrink import shrunk
+from asyncwith.programs.specification import specified
 from asyncwith.programs.strategy import RECIPES, draw
 
 ASYNCIO = find_loop("asyncio")
@@ -29,7 +30,10 @@ LIBRARY_FAULTS = {
     "a stack suppresses whatever was raised": ("received_exc and suppressed_exc", "True"),
     "a stack mends no context": ("new_exc.__context__ = old_exc", "pass"),
     "a callback's result suppresses": ("await callback(*args, **kwds)", "await callback(*args, **kwds); return True"),
-    "what is pushed is forgotten": ("self._push_exit_callback(exit, False)", "pass"),
+    "what is pushed is forgotten": (
+        "def push_async_exit(self, exit):",
+        "def push_async_exit(self, exit):\n        return",
+    ),
     "a generator's error is thrown in after it was closed": ("await self.gen.athrow(", "await self.gen.aclose() or ("),
     "a generator that ends suppresses nothing": ("return exc is not value", "return False"),
     "a generator's own error is lost": ("if exc is not value:\n                    raise", "pass"),
@@ -195,8 +199,19 @@ def test_a_counterexample_runs_alone(loop, tmp_path):
         assert run_alone(found.program, loop, found.observed, tmp_path) == (0, found.observed)
 
 
-def run_alone(program, loop, expected, folder):
+def test_where_contextlib_is_said_never_to_end_it_does_not(tmp_path):
+    """The second stack looks for the end of a chain of contexts that the first one has made a ring."""
+    ring = With(
+        (Manager("A", caught=(Raise("given"),)), Manager("B", caught=(Raise("k"),))), (Raise("given"),), "stack"
+    )
+    program = Program((With((Manager("C", caught=(ring,)),), (Raise("v"),), "stack"),))
+    assert specified(program, "throw", stacks="contextlib").lines[-1] == "never ends"
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_alone(program, ASYNCIO, specified(program, "throw").lines, tmp_path, limit=5)
+
+
+def run_alone(program, loop, expected, folder, limit=60):
     path = folder / "counterexample.py"
     path.write_text(alone(program, loop, CONTEXTLIB, expected), encoding="utf-8")
-    ran = subprocess.run([sys.executable, path], capture_output=True, encoding="utf-8", check=False, timeout=60)
+    ran = subprocess.run([sys.executable, path], capture_output=True, encoding="utf-8", check=False, timeout=limit)
     return ran.returncode, tuple(ran.stdout.splitlines())
