@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -28,7 +28,7 @@ EXITING = {
 
 
 @pytest.fixture(scope="module")
-def verdicts() -> Iterator[Mapping[str, list[Verdict]]]:
+def verdicts() -> Mapping[str, list[Verdict]]:
     """Perform one clause on all destructive loops and, after each of them, on asyncio, in one and the same run."""
     specs = {name: f"{name}={destructive_loops.__file__}:{name}" for name in [*LATE, *EARLY]}
     started = time.monotonic()
@@ -36,13 +36,15 @@ def verdicts() -> Iterator[Mapping[str, list[Verdict]]]:
         patch.setattr(hosts, "START_LIMIT", 5.0)  # thirty are for machines that are busy with something else
         with Hosts(room("conformance"), specs, jobs=4, limit=1.0) as running:
             futures = [
-                (loop, running.submit(Check(CLAUSE, loop, "contextlib"))) for name in specs for loop in (name, "asyncio")
+                (loop, running.submit(Check(CLAUSE, loop, "contextlib")))
+                for name in specs
+                for loop in (name, "asyncio")
             ]
             found: dict[str, list[Verdict]] = {}
             for loop, future in futures:
                 found.setdefault(loop, []).append(future.result(timeout=120))
     found["seconds"] = [Verdict(Outcome.PASSED, seconds=time.monotonic() - started)]
-    yield found
+    return found
 
 
 def test_asyncio_beside_them_passes_every_time(verdicts: Mapping[str, list[Verdict]]) -> None:

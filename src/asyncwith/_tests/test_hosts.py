@@ -33,6 +33,7 @@ def conform(folder: Path, *words: str, k: str = "PROT-01 or PROT-08") -> tuple[i
         text=True,
         cwd=folder,
         timeout=120,
+        check=False,
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
     )
     lines = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []

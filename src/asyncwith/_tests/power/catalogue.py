@@ -12,7 +12,6 @@ from packaging.specifiers import SpecifierSet
 from asyncwith._tests.power import faulty_loops, faulty_parts, mutants, statements
 from asyncwith._tests.power.faults import CONTROL, Fault, seeded_room
 from asyncwith.hosts import NO_LOOP
-from asyncwith.rooms import room
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -27,7 +26,6 @@ KINDS = {
     "statement": "the statement `async with` itself, replaced by its expansion with one fault",
     "part": "a part of asyncio, anyio, trio or Python, replaced by one that is wrong",
 }
-HERE = __package__
 
 
 @dataclass(frozen=True)
@@ -51,44 +49,46 @@ def survivors() -> list[Survivor]:
     return [found for entry in document["survivor"] if (found := Survivor(**entry)).applies]
 
 
-def catalogue(kind: str, folder: Path) -> list[Fault]:
-    """Return all faults of a kind, its control first; what must be a file is written to `folder`."""
+def catalogue(kind: str, chapters: Path, folder: Path) -> list[Fault]:
+    """Return all faults of a kind, its control first, for the clauses in `chapters`; files go to `folder`."""
     seeding = {"loop": _loops, "library": _libraries, "statement": _statements, "part": _parts}
-    return seeding[kind](folder)
+    return seeding[kind](chapters, folder)
 
 
-def _loops(_: Path) -> list[Fault]:
-    def fault(factory: type) -> Fault:
+def _loops(chapters: Path, _: Path) -> list[Fault]:
+    def fault(factory: type[faulty_loops.Base]) -> Fault:
         eager, debugged = hasattr(factory, "eager"), hasattr(factory, "debugged")
         id_ = factory.__name__ + "+eager" * eager + "+debug" * debugged
         spec = f"{id_}={faulty_loops.__file__}:{factory.__name__}"
         name = CONTROL if factory is faulty_loops.Control else factory.__name__
-        return Fault("loop", name, room("conformance"), (id_,), specs={id_: spec}, hidden="asyncio")
+        return Fault("loop", name, chapters, (id_,), specs={id_: spec}, hidden="asyncio")
 
-    return [fault(each) for each in (faulty_loops.Control, *faulty_loops.faults())]
+    factories: list[type[faulty_loops.Base]] = [faulty_loops.Control, *faulty_loops.faults()]
+    return [fault(each) for each in factories]
 
 
-def _libraries(folder: Path) -> list[Fault]:
+def _libraries(chapters: Path, folder: Path) -> list[Fault]:
     control = folder / "control.py"
     control.write_text(mutants.original(), encoding="utf-8")
     named = [(CONTROL, control)]
     named += [(mutant.name, mutant.write(folder, number)) for number, mutant in enumerate(mutants.mutants())]
+    return [Fault("library", name, chapters, ("asyncio", NO_LOOP), library=str(path)) for name, path in named]
+
+
+def _statements(chapters: Path, folder: Path) -> list[Fault]:
+    named = [(name, ("asyncio", NO_LOOP)) for name in statements.STATEMENT_FAULTS]
+    return _seeded("statement", chapters, folder, statements.__name__, named)
+
+
+def _parts(chapters: Path, folder: Path) -> list[Fault]:
+    named = [(CONTROL, ("asyncio", NO_LOOP, "trio")), *faulty_parts.faults()]
+    return _seeded("part", chapters, folder, faulty_parts.__name__, named)
+
+
+def _seeded(
+    kind: str, chapters: Path, folder: Path, module: str, named: Sequence[tuple[str, tuple[str, ...]]]
+) -> list[Fault]:
     return [
-        Fault("library", name, room("conformance"), ("asyncio", NO_LOOP), library=str(path)) for name, path in named
-    ]
-
-
-def _statements(folder: Path) -> list[Fault]:
-    return _seeded("statement", folder, statements.__name__, [(name, ("asyncio", NO_LOOP)) for name in statements.STATEMENT_FAULTS])
-
-
-def _parts(folder: Path) -> list[Fault]:
-    named: list[tuple[str, Sequence[str]]] = [(CONTROL, ("asyncio", NO_LOOP, "trio"))]
-    return _seeded("part", folder, faulty_parts.__name__, [*named, *faulty_parts.faults()])
-
-
-def _seeded(kind: str, folder: Path, module: str, named: Sequence[tuple[str, Sequence[str]]]) -> list[Fault]:
-    return [
-        Fault(kind, name, seeded_room(folder / f"{kind}-{number}", room("conformance"), module, name), tuple(loops))
+        Fault(kind, name, seeded_room(folder / f"{kind}-{number}", chapters, module, name), loops)
         for number, (name, loops) in enumerate(named)
     ]

@@ -28,7 +28,7 @@ def late(strike: Callable[[Base], object]) -> type[Base]:
             global runs  # noqa: PLW0603 - what the process has seen, not the loop
             super().__init__()
             runs += 1
-            if runs > 2:  # noqa: PLR2004 - see the module
+            if runs > 2:
                 self.call_soon(strike, self)
 
     return Late
@@ -54,7 +54,8 @@ def _close_descriptors() -> None:
 
 
 def _exit_from_thread() -> None:
-    threading.Thread(target=lambda: (time.sleep(0.01), os._exit(1)), daemon=True).start()
+    timer = threading.Timer(0.01, os._exit, (1,))
+    timer.start()
     time.sleep(10)
 
 
@@ -153,5 +154,9 @@ ExitsAtStart = early(lambda: os._exit(0))
 SegfaultsAtStart = early(lambda: ctypes.string_at(0))
 QuitsAtStart = early(sys.exit)
 
-LATE = sorted(name for name, value in list(globals().items()) if getattr(value, "__qualname__", "") == "late.<locals>.Late")
-EARLY = sorted(name for name, value in list(globals().items()) if getattr(value, "__qualname__", "") == "early.<locals>.make")
+LATE = sorted(
+    name for name, value in list(globals().items()) if getattr(value, "__qualname__", "") == "late.<locals>.Late"
+)
+EARLY = sorted(
+    name for name, value in list(globals().items()) if getattr(value, "__qualname__", "") == "early.<locals>.make"
+)

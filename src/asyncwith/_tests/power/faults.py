@@ -19,6 +19,7 @@ from asyncwith.verdicts import Outcome, Verdict
 __all__ = ["CONTROL", "Fault", "Finding", "judge", "seeded_room"]
 
 CONTROL = "control"  # the name of what is seeded in the same way and has no fault
+UNSTARTED = "the loop could not be started"
 HANGS_UNTIL_KNOWN = 3  # a fault that made so many clauses hang need not be tried on all others
 
 
@@ -64,9 +65,12 @@ class Finding:
     @property
     def gross(self) -> bool:
         """Whether the fault spoils so much that its being caught says little about a single clause."""
-        return len(self.failed) > self.judged / 2 or any(
-            verdict.reason.startswith("the loop could not be started") for verdict in self.failed.values()
-        )
+        return len(self.failed) > self.judged / 2 or self.unstarted is not None
+
+    @property
+    def unstarted(self) -> Verdict | None:
+        """The verdict that says that no process could be started, or None; but for a faulty loop that is our own mistake."""
+        return next((each for each in self.failed.values() if each.reason.startswith(UNSTARTED)), None)
 
 
 def seeded_room(folder: Path, chapters: Path, module: str, fault: str) -> Path:
@@ -104,7 +108,7 @@ def _batches(faults: Sequence[Fault]) -> Iterator[list[Fault]]:
     """Yield faults that can be served by the same processes, not too many, as processes grow with every library."""
     batch: list[Fault] = []
     for fault in faults:
-        if batch and (fault.room != batch[0].room or len(batch) == 60):  # noqa: PLR2004 - see above
+        if batch and (fault.room != batch[0].room or len(batch) == 60):
             yield batch
             batch = []
         batch.append(fault)

@@ -4,6 +4,8 @@ The mutations are found, not listed: every place in the source where an operator
 argument, a handler or a decorator left out, a result lost. So they are others on every Python.
 """
 
+# ruff: noqa: B905, C901, RUF007 - each function lists cases
+
 from __future__ import annotations
 
 import ast
@@ -71,25 +73,27 @@ class Mutant:
 
 def original() -> str:
     """Return `contextlib.py` as this module writes it when it changes nothing: the control."""
-    return ast.unparse(_tree())
+    return "\n".join(map(ast.unparse, _tree().body))
 
 
 def mutants() -> Iterator[Mutant]:
     """Yield every mutant of the asynchronous half, top to bottom."""
     tree = _tree()
+    control = [ast.unparse(top) for top in tree.body]
     seen: Counter[str] = Counter()
     for index, top in enumerate(tree.body):
         if not isinstance(top, ast.FunctionDef | ast.ClassDef) or top.name not in HALF:
             continue
         for place, slot, node in _walk((tree, "body", index), top, ""):
             for after in _changes(node, slot):
-                source = _with(tree, slot, node, after)
-                if not _compiles(source):
+                changed = _with(tree.body, index, slot, after)
+                if changed == control[index] or not _compiles(changed):
                     continue
                 name = f"{place}: {_short(node)} → {_short(after)}"
                 seen[name] += 1
                 if seen[name] > 1:
                     name += f" (no. {seen[name]})"
+                source = "\n".join([*control[:index], changed, *control[index + 1 :]])
                 yield Mutant(name, getattr(node, "lineno", 0), source)
 
 
@@ -192,7 +196,9 @@ def _leave_out(node: ast.AST, slot: Slot) -> Iterator[ast.AST]:
 def _arguments(node: ast.AST, _: Slot) -> Iterator[ast.AST]:
     if isinstance(node, ast.Call):
         for index, argument in enumerate(node.args):  # any other one that is missing is a TypeError at once
-            if isinstance(argument, ast.Starred) or (isinstance(argument, ast.Constant) and index == len(node.args) - 1):
+            if isinstance(argument, ast.Starred) or (
+                isinstance(argument, ast.Constant) and index == len(node.args) - 1
+            ):
                 yield _without(node, "args", index)
         for index in range(len(node.keywords)):
             yield _without(node, "keywords", index)
@@ -262,21 +268,21 @@ def _without(node: ast.AST, field: str, index: int) -> ast.AST:
     return changed
 
 
-def _with(tree: ast.Module, slot: Slot, node: ast.AST, after: ast.AST) -> str:
-    """Return the source of `tree` with `after` in the place of `node`."""
+def _with(body: list[ast.stmt], top: int, slot: Slot, after: ast.AST) -> str:
+    """Return the source of one top-level statement with `after` in the place of what hangs in `slot`."""
     parent, field, index = slot
-
-    def put(what: ast.AST) -> None:
-        if index is None:
-            setattr(parent, field, what)
-        else:
-            getattr(parent, field)[index] = what
-
-    put(ast.copy_location(after, node))
+    place = getattr(parent, field)
+    if index is None:
+        setattr(parent, field, after)
+    else:
+        before, place[index] = place[index], after
     try:
-        return ast.unparse(ast.fix_missing_locations(tree))
+        return ast.unparse(ast.fix_missing_locations(body[top]))
     finally:
-        put(node)
+        if index is None:
+            setattr(parent, field, place)
+        else:
+            place[index] = before
 
 
 def _short(node: ast.AST) -> str:

@@ -5,6 +5,8 @@ one), and a fault is one line of that expansion that reads otherwise. The expans
 notices even that, by the bytecode or by what is alive, is not judged by these faults.
 """
 
+# ruff: noqa: B905, BLE001, C901, E501, ISC004, PLR0912, PLW0108, TRY301 - lines of code inside of strings
+
 from __future__ import annotations
 
 import ast
@@ -241,8 +243,8 @@ def seed(fault: str) -> None:
         return compiler(expand(data, fault), path, "exec", dont_inherit=True, optimize=-1)
 
     sys.dont_write_bytecode = True
-    builtins.compile = faulty_compile  # type: ignore[assignment]
-    importlib.machinery.SourceFileLoader.source_to_code = source_to_code  # type: ignore[method-assign,assignment]
+    builtins.compile = faulty_compile
+    importlib.machinery.SourceFileLoader.source_to_code = source_to_code  # type: ignore[method-assign]
     builtins.statement = sys.modules[__name__]  # type: ignore[attr-defined] # what the expansions call
 
 
@@ -251,7 +253,7 @@ def expand(source: str | bytes, fault: str) -> ast.Module:
     tree = ast.parse(source)
     if fault in REFUSAL_FAULTS:
         return tree
-    return ast.fix_missing_locations(_Expander(fault).visit(tree))  # type: ignore[no-any-return]
+    return ast.fix_missing_locations(_Expander(fault).visit(tree))
 
 
 class _Expander(ast.NodeTransformer):
@@ -265,7 +267,7 @@ class _Expander(ast.NodeTransformer):
             self.template = self.template.replace(before, after)
         self.numbers = itertools.count()
 
-    def visit_AsyncWith(self, node: ast.AsyncWith) -> Any:  # noqa: N802 - the name ast looks for
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> Any:
         self.generic_visit(node)
         if self.fault == "the line of the statement is one too many":
             for item in node.items:
@@ -315,7 +317,7 @@ class _Expander(ast.NodeTransformer):
             for name in ("lineno", "col_offset", "end_lineno", "end_col_offset"):
                 if hasattr(part, name):
                     delattr(part, name)
-        return _Filler(item, body, mark, exit_, lost=lost).visit(tree).body  # type: ignore[no-any-return]
+        return _Filler(item, body, mark, exit_, lost=lost).visit(tree).body
 
 
 class _Filler(ast.NodeTransformer):
@@ -328,7 +330,7 @@ class _Filler(ast.NodeTransformer):
         self.exit = exit_
         self.lost = lost
 
-    def visit_Assign(self, node: ast.Assign) -> Any:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> Any:
         if isinstance(node.targets[0], ast.Name) and node.targets[0].id == "TARGET":
             if self.item.optional_vars is None:
                 return ast.Pass()
@@ -337,18 +339,22 @@ class _Filler(ast.NodeTransformer):
             return node
         return self.generic_visit(node)
 
-    def visit_Expr(self, node: ast.Expr) -> Any:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> Any:
         if isinstance(node.value, ast.Name) and node.value.id == "BODY":
             return self.body
         return self.generic_visit(node)
 
-    def visit_Name(self, node: ast.Name) -> Any:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> Any:
         if node.id == "MANAGER":
             return self.item.context_expr
         if node.id == "LAST":
             return ast.Constant(any(isinstance(part, ast.Return) for each in self.body for part in ast.walk(each)))
         if node.id == "EXIT" and isinstance(node.ctx, ast.Load):
-            return ast.parse("statement.nothing", mode="eval").body if self.lost else ast.Name(self.exit + "EXIT", node.ctx)
+            return (
+                ast.parse("statement.nothing", mode="eval").body
+                if self.lost
+                else ast.Name(self.exit + "EXIT", node.ctx)
+            )
         if node.id.isupper() and node.id != "TARGET":
             return ast.Name(self.mark + node.id, node.ctx)
         return node
@@ -469,9 +475,9 @@ def error_unless_cancelled() -> tuple[Any, Any, Any]:
 
 def error_copied() -> tuple[Any, Any, Any]:
     """Return what an exit is given now, with an equal error in place of the very one."""
-    kind, value, traceback = sys.exc_info()
-    other = kind.__new__(kind, *value.args)  # type: ignore[union-attr]
-    other.args = value.args  # type: ignore[union-attr]
+    kind, value, traceback = error()
+    other = kind.__new__(kind, *value.args)
+    other.args = value.args
     return kind, other.with_traceback(traceback), traceback
 
 
@@ -518,7 +524,7 @@ def call_apart(method: Callable[..., Any], *args: object) -> Generator[Any, Any,
         try:
             given = yield wanted
             step = lambda value: coroutine.send(value)  # noqa: E731
-        except BaseException as thrown:  # noqa: BLE001 - whatever the loop throws in
+        except BaseException as thrown:
             step, given = (lambda value: coroutine.throw(value)), thrown
 
 

@@ -1,0 +1,110 @@
+"""The clauses can fail: a sample of the faults that `python -m asyncwith._tests.power` seeds in full."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import pytest
+
+from asyncwith._tests.power import faulty_loops, faulty_parts, statements
+from asyncwith._tests.power.catalogue import KINDS, catalogue, survivors
+from asyncwith._tests.power.faults import Finding, judge
+from asyncwith._tests.power.mutants import mutants, original
+from asyncwith.clauses import Clause, load_chapters
+from asyncwith.rooms import room
+
+JOBS = os.cpu_count() or 1
+SAMPLE = 8  # mutants; the whole of the faults takes half an hour
+CHAPTERS = room("conformance")
+
+
+@pytest.fixture(scope="module")
+def clauses() -> dict[str, Clause]:
+    """Return all clauses."""
+    return load_chapters(CHAPTERS)
+
+
+def findings(
+    kind: str, clauses: Mapping[str, Clause], folder: Path, names: Collection[str], *, until_caught: bool = False
+) -> list[Finding]:
+    """Judge some faults of one kind by those of `clauses` that pass without any."""
+    control, *faults = catalogue(kind, CHAPTERS, folder)
+    (base,) = judge([control], clauses, jobs=JOBS, limit=5)
+    but = {(id_, control.hidden or loop) for id_ in base.failed for loop in control.loops}
+    chosen = [fault for fault in faults if fault.name in names]
+    return list(judge(chosen, clauses, but=but, jobs=JOBS, limit=3, until_caught=until_caught))
+
+
+# Faults that few would notice, and a clause that does.
+SUBTLE = {
+    "loop": {
+        "CancelSaysYes": "CANC-35",
+        "FinalizerMissing": "GEN-05",
+        "GeneratorsErrorsUnsaid": "GEN-09",
+        "HooksNotRestored": "GEN-61",
+        "TimersLastFirst": "TIME-74",
+        "UncancelTakesAll": "CANC-12",
+    },
+    "statement": {
+        "all targets are bound after the last enter": "COMB-03",
+        "exit is looked up when it is needed": "PROT-03",
+        "the body is outside when the target is bound": "COMB-61",
+        "the truth of exit is asked for after a good body": "PROT-12",
+        "what a descriptor raises is told as a missing method": "LOOK-12",
+    },
+    "part": {
+        "locks lose the turn of a cancelled waiter": "CONC-04",
+        "semaphores have no bound": "CONC-11",
+        "nurseries always wrap": "TG-37",
+    },
+}
+
+
+@pytest.mark.parametrize("kind", SUBTLE)
+def test_subtle_faults_are_caught(kind: str, clauses: dict[str, Clause], tmp_path: Path) -> None:
+    """A fault that few would notice fails the clause that is about it, which passes without the fault."""
+    few = {id_: clauses[id_] for id_ in SUBTLE[kind].values() if clauses[id_].inapplicable(None) is None}
+    names = {name for name, id_ in SUBTLE[kind].items() if id_ in few}
+    caught = {finding.fault.name: finding.failed for finding in findings(kind, few, tmp_path, names)}
+    assert {name: SUBTLE[kind][name] in failed for name, failed in caught.items()} == dict.fromkeys(names, True)
+
+
+def test_a_sample_of_mutants_is_caught(clauses: dict[str, Clause], tmp_path: Path) -> None:
+    """One mutant of contextlib in so many, from top to bottom, is caught unless it is listed as a survivor."""
+    accepted = {each.name for each in survivors() if each.kind == "library"}
+    names = [mutant.name for mutant in mutants() if mutant.name not in accepted]
+    sample = names[:: len(names) // SAMPLE]
+    found = findings("library", clauses, tmp_path, sample, until_caught=True)
+    assert len(found) == len(sample)
+    assert [finding.fault.name for finding in found if not finding.caught] == []
+
+
+def test_a_mutant_differs_from_the_original_and_compiles() -> None:
+    """Every mutant is another program, under a name of its own."""
+    found = list(mutants())
+    assert len({mutant.name for mutant in found}) == len(found) > 400
+    control = original()
+    assert all(mutant.source != control for mutant in found)
+
+
+def test_every_statement_fault_changes_the_expansion() -> None:
+    """A fault whose text no longer occurs in the expansion would be none."""
+    source = "async def f():\n    async with a as b, c as d:\n        return e\n"
+    control = ast.dump(statements.expand(source, "control"), include_attributes=True)
+    for fault in {*statements.STATEMENT_FAULTS} - {"control", *statements.REFUSAL_FAULTS}:
+        assert ast.dump(statements.expand(source, fault), include_attributes=True) != control, fault
+
+
+def test_survivors_are_faults_that_there_are(tmp_path: Path) -> None:
+    """A survivor that is listed names a fault of its kind."""
+    known = {(kind, fault.name) for kind in KINDS for fault in catalogue(kind, CHAPTERS, tmp_path)[1:]}
+    assert [each for each in survivors() if (each.kind, each.name) not in known] == []
+
+
+def test_faults_say_what_is_wrong() -> None:
+    """Every faulty loop and part has a sentence that says how it is faulty."""
+    assert all(loop.__doc__ for loop in faulty_loops.faults())
+    assert all(function.__doc__ for function, _, _ in faulty_parts._seeds.values())
