@@ -15,7 +15,7 @@ from asyncwith.hosts import loop_status
 from asyncwith.libraries import builtin_libraries
 from asyncwith.loops import find_loop, known_loops
 from asyncwith.rooms import room
-from asyncwith.running import bench_run, newest_run, report_runs, run_all
+from asyncwith.running import bench_run, compare_runs, newest_run, report_runs, run_all
 from asyncwith.terminal import answer, note, print_conformed, progress_bar, say, sentence, table
 
 __all__ = ["asyncwith"]
@@ -48,6 +48,7 @@ FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 OLD_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 PERCENT = Percent()
 FOLDER = click.Path(path_type=Path, file_okay=False)
+OLD_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -147,6 +148,21 @@ def bench_command(
     """
     with tempfile.TemporaryDirectory(prefix="asyncwith-") as scratch:
         return bench_run(questions, loops, plan or "normal", until, output or Path(scratch), keep=output is not None)
+
+
+@asyncwith.command("compare")
+@click.argument("base", type=OLD_FOLDER)
+@click.argument("new", type=OLD_FOLDER)
+@click.option(
+    "--fail-on", type=PERCENT, default="2%", metavar="PERCENT", help="What is slower by more fails (default: 2%)."
+)
+def compare_command(base: Path, new: Path, fail_on: float) -> int:
+    """Tell what is faster, slower or equivalent in the run NEW than in the run BASE, and which verdicts changed.
+
+    Both are directories that `bench -o` or `run` wrote on one machine. The exit code is 1 if an arm is proven to be slower by
+    more than --fail-on, or a check fails that passed before; 3 if nothing could be compared or a control is broken.
+    """
+    return compare_runs(base, new, fail_on)
 
 
 @asyncwith.command("report")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from asyncwith.comparing import compare
 from asyncwith.conforming import Conformed, Request, conform
 from asyncwith.costs import Costs, write_costs
 from asyncwith.errors import UsageError
@@ -16,9 +17,19 @@ from asyncwith.provenance import provenance
 from asyncwith.pyperf_files import write_pyperf_files
 from asyncwith.rooms import room
 from asyncwith.run_directory import DEFAULT_PARENT, open_run
-from asyncwith.terminal import answer, controls, note, print_conformed, print_costs, progress_bar, say, sentence
+from asyncwith.terminal import (
+    answer,
+    controls,
+    note,
+    print_comparison,
+    print_conformed,
+    print_costs,
+    progress_bar,
+    say,
+    sentence,
+)
 
-__all__ = ["bench_run", "newest_run", "report_runs", "run_all"]
+__all__ = ["bench_run", "compare_runs", "newest_run", "report_runs", "run_all"]
 
 PLANS = {"quick": QUICK, "normal": NORMAL, "rigorous": RIGOROUS}
 PROVEN_FAILURE, NOTHING = 1, 3  # exit codes
@@ -48,6 +59,13 @@ def _measure(questions: Sequence[str], loops: Sequence[str], plan: Plan, run: Pa
     write_costs(costs, run)
     write_pyperf_files(costs, run)
     return costs
+
+
+def compare_runs(base: Path, new: Path, fail_on: float) -> int:
+    """Compare two runs, print the tables, and return the exit code."""
+    comparison = compare(base, new, fail_on=fail_on)
+    print_comparison(answer(), comparison)
+    return comparison.exit_code()
 
 
 def newest_run() -> Path:

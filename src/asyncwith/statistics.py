@@ -14,12 +14,25 @@ from typing import Literal
 
 from scipy.special import stdtr, stdtrit
 
-__all__ = ["CONFIDENCE", "MARGIN", "Interval", "Word", "holm", "interval", "p_same", "word"]
+__all__ = [
+    "CONFIDENCE",
+    "MARGIN",
+    "Interval",
+    "Word",
+    "holm",
+    "interval",
+    "interval_between",
+    "p_beyond",
+    "p_same",
+    "p_same_between",
+    "word",
+]
 
 CONFIDENCE = 0.95
 MARGIN = (
     0.02  # ratios nearer to 1 than this are the same for every use we know; memory layout alone moves a figure by 1 %
 )
+SPREADLESS = 1e-30  # a variance that is nothing but rounding; its square would be no float any more
 
 Word = Literal["faster", "slower", "equivalent", "unproven"]
 
@@ -64,6 +77,39 @@ def p_same(logarithms: Sequence[float]) -> float:
     if spread == 0:
         return 1.0 if middle == 0 else 0.0
     return 2 * float(stdtr(len(logarithms) - 1, -abs(middle) / (spread / math.sqrt(len(logarithms)))))
+
+
+def interval_between(base: Sequence[float], new: Sequence[float]) -> Interval:
+    """Return the ratio of `new` to `base`, two sets of blocks that are no pairs, with Welch's interval."""
+    middle, error, freedom = _welch(base, new)
+    reach = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    return Interval(_exp(middle), math.exp(middle - reach), _exp(middle + reach))
+
+
+def p_same_between(base: Sequence[float], new: Sequence[float]) -> float:
+    """Return how probable so great a difference of two sets of blocks is if their true ratio is 1, by Welch's test."""
+    middle, error, freedom = _welch(base, new)
+    return min(1.0, 2 * _upper_tail(abs(middle), error, freedom))
+
+
+def p_beyond(base: Sequence[float], new: Sequence[float], ratio: float) -> float:
+    """Return how probable a ratio of `new` to `base` so far above `ratio` is if the true one is no greater than that."""
+    middle, error, freedom = _welch(base, new)
+    return _upper_tail(middle - math.log(ratio), error, freedom)
+
+
+def _welch(base: Sequence[float], new: Sequence[float]) -> tuple[float, float, float]:
+    """Return the difference of the means, its standard error and the degrees of freedom."""
+    parts = [(stdev(logarithms) ** 2 / len(logarithms), len(logarithms) - 1) for logarithms in (base, new)]
+    variance = sum(part for part, _ in parts)
+    freedom = variance**2 / sum(part**2 / free for part, free in parts) if variance > SPREADLESS else 1.0
+    return fmean(new) - fmean(base), math.sqrt(variance), freedom
+
+
+def _upper_tail(distance: float, error: float, freedom: float) -> float:
+    if error == 0:
+        return 0.0 if distance > 0 else 1.0
+    return float(stdtr(freedom, -distance / error))
 
 
 def holm(probabilities: Sequence[float]) -> list[float]:

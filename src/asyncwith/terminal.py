@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from asyncwith.comparing import Change, Comparison
 from asyncwith.conforming import Conformed
 from asyncwith.costs import Cell, Costs, QuestionCosts
 from asyncwith.hosts import NO_LOOP
@@ -22,6 +23,7 @@ __all__ = [
     "controls",
     "duration",
     "note",
+    "print_comparison",
     "print_conformed",
     "print_costs",
     "progress_bar",
@@ -178,6 +180,28 @@ def _cell(cell: Cell) -> str:
     if cell.ratio is None or cell.verdict == "reference":
         return duration(cell.seconds)
     return f"{cell.ratio:.3f} ±{cell.half_width:.1%} {cell.verdict}"
+
+
+def print_comparison(console: Console, comparison: Comparison) -> None:
+    """Print a table per question, what the figures rest on, and a sentence for each thing that changed."""
+    tables: dict[str, dict[str, dict[str, Change]]] = {}
+    for change in comparison.changes:
+        name = change.arm if change.size is None else f"{change.arm}, {change.size:,}"
+        tables.setdefault(change.question, {}).setdefault(name, {})[change.loop] = change
+    for question, rows in tables.items():
+        loops = list(dict.fromkeys(loop for row in rows.values() for loop in row))
+        console.print(Text(f"{question}: NEW / BASE"), style="bold")
+        cells = [[name, *(_change(row[loop]) if loop in row else "" for loop in loops)] for name, row in rows.items()]
+        console.print(table(["", *loops], cells, numbers=True))
+        console.print()
+    for said in comparison.notes():
+        console.print(Text(said), style="dim")
+    for said in comparison.sentences():
+        console.print(Text(said))
+
+
+def _change(change: Change) -> str:
+    return f"{change.ratio.middle:.3f} ±{change.ratio.half_width:.1%} {change.verdict}"
 
 
 def duration(seconds: float) -> str:

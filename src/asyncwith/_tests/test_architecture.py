@@ -17,7 +17,7 @@ FLOORS = (
     {"terminal", "running"},
     {"conforming", "report"},
     {"plugin"},
-    {"judging", "measuring", "comparing"},
+    {"judging", "measuring", "comparing", "changed_verdicts"},
     {"explain"},
     {"outcomes", "pyperf_files", "run_directory"},
     {"deriving"},
