@@ -33,6 +33,7 @@ def findings(
     """Judge some faults of one kind by those of `clauses` that pass without any."""
     control, *faults = catalogue(kind, CHAPTERS, folder)
     (base,) = judge([control], clauses, jobs=JOBS, limit=5)
+    assert base.unstarted is None, base.unstarted.details
     but = {(id_, control.hidden or loop) for id_ in base.failed for loop in control.loops}
     chosen = [fault for fault in faults if fault.name in names]
     return list(judge(chosen, clauses, but=but, jobs=JOBS, limit=3, until_caught=until_caught))

@@ -48,6 +48,9 @@ def main(words: Sequence[str] | None = None) -> int:
             print(
                 f"{kind}: without any fault {_words(base.failed)} of {base.judged} checks do not pass and are left out"
             )
+            if base.unstarted is not None:
+                print(f"{kind}: cannot be judged: {base.unstarted.details}")
+                return 1
             but = {(id_, control.hidden or loop) for id_ in base.failed for loop in control.loops}
             chosen = [each for each in faults if asked.k in each.name]
             for finding in judge(

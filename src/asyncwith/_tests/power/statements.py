@@ -220,6 +220,9 @@ for name in REFUSAL_FAULTS:
     STATEMENT_FAULTS[name] = ()
 
 
+MOST_ITEMS = 5  # more would be too many nested blocks for the compiler when expanded; such a statement stays as it is
+
+
 def seed(fault: str) -> None:
     """From now on, compile `async with` in chapters, and in what they compile themselves, as its expansion with `fault`."""
     compiler = builtins.compile
@@ -269,6 +272,8 @@ class _Expander(ast.NodeTransformer):
 
     def visit_AsyncWith(self, node: ast.AsyncWith) -> Any:
         self.generic_visit(node)
+        if len(node.items) > MOST_ITEMS:
+            return node
         if self.fault == "the line of the statement is one too many":
             for item in node.items:
                 ast.increment_lineno(item.context_expr)
