@@ -1213,3 +1213,14 @@ def an_empty_run_leaves_nothing_behind(trace: Trace, loop: Loop) -> None:
     trace("warnings:", sorted({warning.category.__name__ for warning in warned if warning.category is ResourceWarning}))
     trace("descriptors left open:", len(os.listdir("/dev/fd")) - descriptors)
     trace("threads left:", threading.active_count() - threads)
+
+
+@clause("RUN-93", source=EVENTS, on="asyncio", expect=["off: False", "on: True", "off again: False"])
+async def debug_mode_is_what_was_set(trace: Trace) -> None:
+    """`get_debug()` tells what `set_debug()` was told last."""
+    events = asyncio.get_running_loop()
+    before = events.get_debug()
+    for words, debug in (("off:", False), ("on:", True), ("off again:", False)):
+        events.set_debug(debug)
+        trace(words, events.get_debug())
+    events.set_debug(before)
