@@ -27,13 +27,13 @@ from asyncwith.loops import Loop, find_loop
 from asyncwith.trace import describe
 from asyncwith.verdicts import Outcome, Verdict
 
-__all__ = ["main"]
+__all__ = ["NO_LOOP", "main", "take_over_streams"]
 
 NO_LOOP = "python"  # the word for checks that run outside any loop
 CHECKS_WITH_HABIT = 100  # a loop that leaves descriptors behind gets a new process before it has used them up
 
 
-def _take_over_streams() -> tuple[IO[str], IO[str]]:
+def take_over_streams() -> tuple[IO[str], IO[str]]:
     """Return the wire; from then on the standard input is empty and the standard output goes to the standard error."""
     asks = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
@@ -78,7 +78,7 @@ def main() -> None:
 
 def _serve() -> None:
     folder, spec, limit = sys.argv[1], sys.argv[2], float(sys.argv[3])
-    asks, answers = _take_over_streams()
+    asks, answers = take_over_streams()
 
     def say(message: dict[str, Any]) -> None:
         answers.write(json.dumps(message) + "\n")

@@ -7,37 +7,25 @@ outside by its pipe.
 
 from __future__ import annotations
 
-import json
-import os
-import queue
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from asyncwith.child import Child, Lost
 from asyncwith.host import NO_LOOP
 from asyncwith.verdicts import Outcome, Verdict
 
 __all__ = ["NO_LOOP", "Check", "Hosts", "LoopStatus", "loop_status"]
 
-# What a child runs. Nothing in the folder that people are in may shadow an import of ours; `-P` does that only from 3.11 on.
-PROGRAM = "import sys; sys.path[:] = [p for p in sys.path if p]; from asyncwith.host import main; main()"
 LOAD_LIMIT = 60.0  # seconds to start Python and import the clauses; half a second is usual
 START_LIMIT = 10.0  # seconds to import the loop and to run it, with nothing to do
-GRACE = 1.0  # what the watchdog inside gets before the one outside kills
 STARTS_TRIED = 3  # a loop that could not be started so often in a row is not tried again
 HANGS_BEFORE_HURRY = 5  # after so many, a loop's checks get HURRIED_LIMIT and no second try
 HURRIED_LIMIT = 1.0
-LAST_WORDS = 4000  # characters kept of what a lost process wrote
 
 
 @dataclass(frozen=True)
@@ -49,17 +37,6 @@ class Check:
     library: str
 
 
-class HostLost(Exception):
-    """The child process is gone, and why: the outcome for whatever it was doing."""
-
-    def __init__(self, outcome: Outcome, reason: str, details: str = "", trace: tuple[str, ...] = ()) -> None:
-        super().__init__(reason)
-        self.outcome = outcome
-        self.reason = reason
-        self.details = details
-        self.trace = trace
-
-
 class Interrupted(Exception):
     """The run was given up while a check was being performed; nothing can be said about it."""
 
@@ -69,22 +46,15 @@ class UnknownTarget(Exception):
 
 
 class Host:
-    """One child process for one loop, from this side of the pipe."""
+    """The child process for one loop."""
 
     def __init__(self, room: Path, spec: str, loop: str | None = None) -> None:
-        """Start `spec`; `loop` is the word by which people call it, if that is another."""
+        """Start `spec`; `loop` is the word by which people call it, if that is another.
+
+        Raises `Lost` if it does not start, and `UnknownTarget` if there is no such loop.
+        """
         self.loop = loop or spec
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-c", PROGRAM, str(room), spec, str(START_LIMIT)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._words,
-            encoding="utf-8",
-            start_new_session=True,
-        )
-        self._heard: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._hear, daemon=True, name=f"hear {spec}").start()
+        self._child = Child("asyncwith.host", str(room), spec, str(START_LIMIT))
         try:
             self.version = self._wait_until_ready()
         except BaseException:
@@ -92,83 +62,26 @@ class Host:
             raise
 
     def _wait_until_ready(self) -> str:
-        self._next(LOAD_LIMIT, [])
-        message = self._next(START_LIMIT, [])
+        self._child.answer(LOAD_LIMIT)
+        message = self._child.answer(START_LIMIT)
         if "unknown" in message:
             raise UnknownTarget(message["unknown"])
         if "broken" in message:
-            raise HostLost(Outcome.FAILED, message["broken"], message["details"])
+            raise Lost(Outcome.FAILED, message["broken"], message["details"])
         return str(message["ready"])
 
-    def perform(self, clause: str, library: str, limit: float) -> tuple[Verdict, bool]:
-        """Return the verdict on `clause` and whether this process is spent; `HostLost` if it did not survive."""
-        assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
-        ask = {"clause": clause, "library": library, "limit": limit}
-        with suppress(BrokenPipeError):  # it died in between: the answer will tell
-            self._process.stdin.write(json.dumps(ask) + "\n")
-            self._process.stdin.flush()
-        trace: list[str] = []
-        answer = self._next(limit, trace)
+    def perform(self, clause: str, library: str, limit: float, trace: list[str]) -> tuple[Verdict, bool]:
+        """Return the verdict on `clause` and whether this process is spent; `Lost` if it did not survive.
+
+        The lines of the trace are added to `trace` as they are written.
+        """
+        self._child.ask({"clause": clause, "library": library, "limit": limit})
+        answer = self._child.answer(limit, hear=trace.append)
         return Verdict.from_json(answer["verdict"]), answer["dirty"]
-
-    def _hear(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
-        with suppress(ValueError, OSError):  # closed under our feet by `close`
-            for line in self._process.stdout:
-                self._heard.put(line)
-        self._heard.put("")
-
-    def _next(self, limit: float, trace: list[str]) -> dict[str, Any]:
-        """Return the next message that is not a line of the trace; those go to `trace`."""
-        started = time.monotonic()
-        while True:
-            try:
-                line = self._heard.get(timeout=max(0.0, started + limit + GRACE - time.monotonic()))
-                message = json.loads(line) if line else None
-            except queue.Empty:
-                raise self._lost(
-                    Outcome.TIMED_OUT, f"no end after {limit:g} s, and deaf to its watchdog", trace
-                ) from None
-            except ValueError:
-                message = None
-            if message is None:
-                if time.monotonic() - started >= limit:
-                    raise self._lost(Outcome.TIMED_OUT, f"no end after {limit:g} s", trace)
-                raise self._lost(Outcome.CRASHED, self._death(), trace)
-            if "line" not in message:
-                return message  # type: ignore[no-any-return] # the wire is ours
-            trace.append(message["line"])
-
-    def _death(self) -> str:
-        try:
-            code = self._process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            return "the process closed its pipe"
-        if code < 0:
-            with suppress(ValueError):
-                return f"the process was killed by {signal.Signals(-code).name}"
-        return f"the process exited with code {code}"
-
-    def _lost(self, outcome: Outcome, reason: str, trace: list[str]) -> HostLost:
-        self._kill()
-        self._words.seek(0)
-        words = self._words.read().decode(errors="replace")[-LAST_WORDS:]
-        return HostLost(outcome, reason, words, tuple(trace))
-
-    def _kill(self) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, signal.SIGKILL)  # with whatever the scenario started
-            else:
-                self._process.kill()
-        self._process.wait()
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
-        self._kill()
-        for stream in (self._process.stdin, self._process.stdout, self._words):
-            with suppress(OSError):
-                stream.close()  # type: ignore[union-attr] # pipes were asked for
+        self._child.close()
 
 
 class Hosts:
@@ -226,17 +139,17 @@ class Hosts:
         limit = min(HURRIED_LIMIT, self._limit) if hurried else self._limit
         try:
             host = self._host(check.loop)
-        except HostLost as lost:
+        except Lost as lost:
             self._raise_if_closing()
             return self._not_started(check.loop, lost)
         except UnknownTarget as unknown:
             return Verdict(Outcome.NOT_RUN, str(unknown))
         if host is None:
             return Verdict(Outcome.NOT_RUN, self._why[check.loop])
-        started = time.monotonic()
+        started, trace = time.monotonic(), list[str]()
         try:
-            verdict, spent = host.perform(check.clause, self._specs.get(check.library, check.library), limit)
-        except HostLost as lost:
+            verdict, spent = host.perform(check.clause, self._specs.get(check.library, check.library), limit, trace)
+        except Lost as lost:
             self._drop(host)
             self._raise_if_closing()
             if lost.outcome is Outcome.TIMED_OUT:
@@ -244,7 +157,7 @@ class Hosts:
             reason = lost.reason + (
                 f" (hurried: {check.loop} had hung in {HANGS_BEFORE_HURRY} checks before)" if hurried else ""
             )
-            return Verdict(lost.outcome, reason, (), lost.trace, None, lost.details, time.monotonic() - started)
+            return Verdict(lost.outcome, reason, (), tuple(trace), None, lost.details, time.monotonic() - started)
         if spent:
             self._drop(host)
         return verdict
@@ -277,7 +190,7 @@ class Hosts:
             self._open.discard(host)
         self._local.host = None
 
-    def _not_started(self, loop: str, lost: HostLost) -> Verdict:
+    def _not_started(self, loop: str, lost: Lost) -> Verdict:
         with self._lock:
             self._failed_starts[loop] += 1
             self._why[loop] = f"the loop could not be started, tried {STARTS_TRIED} times: {lost.reason}"
@@ -299,7 +212,7 @@ def loop_status(room: Path, spec: str) -> LoopStatus:
         host = Host(room, spec)
     except UnknownTarget as unknown:
         return LoopStatus(problem=str(unknown), known=False)
-    except HostLost as lost:
+    except Lost as lost:
         return LoopStatus(problem=lost.reason)
     host.close()
     return LoopStatus(version=host.version)

@@ -123,4 +123,4 @@ def test_closing_ends_what_still_runs() -> None:
     with Hosts(ROOM, {"Spins": f"Spins={DESTRUCTIVE}:Spins"}, jobs=1, limit=600) as hosts:
         hosts.submit(Check("PROT-08", "Spins", "contextlib"))
         time.sleep(1)  # whether it starts or spins by now
-    assert all(host._process.poll() is not None for host in hosts._open)
+    assert all(host._child._process.poll() is not None for host in hosts._open)

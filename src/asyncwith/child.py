@@ -1,0 +1,136 @@
+"""A child process that speaks in JSON documents, one a line, and is not trusted to stay alive, to answer, or to end.
+
+Whatever becomes of it turns into an outcome: crashed if it died, timed out if it did not come back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from asyncwith.verdicts import Outcome
+
+__all__ = ["Child", "Lost"]
+
+# What a child runs. Nothing in the folder that people are in may shadow an import of ours; `-P` does that only from 3.11 on.
+PROGRAM = "import sys; sys.path[:] = [p for p in sys.path if p]; from {} import main; main()"
+GRACE = 1.0  # seconds that the watchdog inside gets before the one outside kills
+LAST_WORDS = 4000  # characters kept of what a lost process wrote
+
+
+class Lost(Exception):
+    """The child process is gone, and why: the outcome for whatever it was doing."""
+
+    def __init__(self, outcome: Outcome, reason: str, details: str = "") -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+        self.details = details
+
+
+class Child:
+    """One child process, from this side of the pipe."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        """Start `main()` of `module`, a module of ours."""
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-c", PROGRAM.format(module), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._words,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        self._heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._hear, daemon=True, name=f"hear {module}").start()
+
+    def ask(self, message: dict[str, Any]) -> None:
+        """Send a message; if nobody is there to hear it, `answer` will tell."""
+        assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
+
+    def answer(
+        self, limit: float, *, hear: Callable[[Any], object] | None = None, patient: bool = False
+    ) -> dict[str, Any]:
+        """Return the next message, at most `limit` seconds from now; `Lost` if there is none.
+
+        Messages of the form `{"line": …}` are news on the way and go to `hear`; with `patient`, each one renews the limit.
+        """
+        started = time.monotonic()
+        while True:
+            try:
+                line = self._heard.get(timeout=max(0.0, started + limit + GRACE - time.monotonic()))
+            except queue.Empty:
+                raise self._lost(Outcome.TIMED_OUT, f"no end after {limit:g} s, and deaf to its watchdog") from None
+            if not line:
+                if time.monotonic() - started >= limit:
+                    raise self._lost(Outcome.TIMED_OUT, f"no end after {limit:g} s")
+                raise self._lost(Outcome.CRASHED, self._death())
+            message = _message(line)
+            if message is None:
+                raise self._lost(Outcome.CRASHED, "something else was written into the pipe of the process")
+            if "line" not in message:
+                return message
+            if hear is not None:
+                hear(message["line"])
+            if patient:
+                started = time.monotonic()
+
+    def _hear(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
+        with suppress(ValueError, OSError):  # closed under our feet by `close`
+            for line in self._process.stdout:
+                self._heard.put(line)
+        self._heard.put("")
+
+    def _death(self) -> str:
+        try:
+            code = self._process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            return "the process closed its pipe"
+        if code < 0:
+            with suppress(ValueError):
+                return f"the process was killed by {signal.Signals(-code).name}"
+        return f"the process exited with code {code}"
+
+    def _lost(self, outcome: Outcome, reason: str) -> Lost:
+        self._kill()
+        self._words.seek(0)
+        return Lost(outcome, reason, self._words.read().decode(errors="replace")[-LAST_WORDS:])
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)  # with whatever the scenario started
+            else:
+                self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        self._kill()
+        for stream in (self._process.stdin, self._process.stdout, self._words):
+            with suppress(OSError):
+                stream.close()  # type: ignore[union-attr] # pipes were asked for
+
+
+def _message(line: str) -> dict[str, Any] | None:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None
