@@ -15,7 +15,7 @@ from asyncwith.hosts import loop_status
 from asyncwith.libraries import builtin_libraries
 from asyncwith.loops import find_loop, known_loops
 from asyncwith.rooms import room
-from asyncwith.running import bench_run, compare_runs, newest_run, report_runs, run_all
+from asyncwith.running import bench_run, compare_runs, count_run, newest_run, report_runs, run_all, run_programs
 from asyncwith.terminal import answer, note, print_conformed, progress_bar, say, sentence, table
 
 __all__ = ["asyncwith"]
@@ -93,6 +93,13 @@ def asyncwith() -> None:
 @click.option(
     "--limit", type=click.FloatRange(min=0.1), metavar="SECONDS", help="How long a check may take (default: 5)."
 )
+@click.option(
+    "--programs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Instead of clauses, run N random programs on each loop and judge them by the executable specification.",
+)
+@click.option("--seed", type=int, default=0, metavar="S", help="Which programs: the same number, the same ones.")
 def conform_command(
     keyword: str,
     loops: Sequence[str],
@@ -103,11 +110,17 @@ def conform_command(
     departures: Sequence[Path],
     jobs: int | None,
     limit: float | None,
+    programs: int | None,
+    seed: int,
 ) -> int:
     """Judge every promise on every loop.
 
     Each clause is one scenario, the same on all loops; its trace is compared with what the clause asks for.
     """
+    if programs is not None:
+        if keyword or departures or junit_xml or resume or len(libraries) > 1:
+            raise click.UsageError("--programs goes with --loop, one --library, --seed, --jobs and --output only")
+        return run_programs(loops, libraries[0] if libraries else "contextlib", programs, seed, jobs, output)
     if resume and output is None:
         raise click.UsageError("--resume needs --output, the directory of the run to go on with")
     request = Request(keyword, loops, libraries, departures, jobs, limit, junit_xml, None, resume)
@@ -134,19 +147,34 @@ def conform_command(
 @click.option("--rigorous", "plan", flag_value="rigorous", help="Go on for half an hour, for intervals of ±0.5 %.")
 @click.option("--until", type=PERCENT, metavar="PERCENT", help="Stop when every interval is this narrow (default: 1%).")
 @click.option(
+    "--counter",
+    type=click.Choice(["time", "instructions"]),
+    default="time",
+    help="Count instructions with valgrind instead (without QUESTION: of `entering` and `suspending`).",
+)
+@click.option(
     "-o",
     "--output",
     type=FOLDER,
     help="Write blocks, costs and pyperf files into this directory; go on with what it holds.",
 )
 def bench_command(
-    questions: Sequence[str], loops: Sequence[str], plan: str | None, until: float | None, output: Path | None
+    questions: Sequence[str],
+    loops: Sequence[str],
+    plan: str | None,
+    until: float | None,
+    counter: str,
+    output: Path | None,
 ) -> int:
     """Measure what entering and leaving costs, and the ratios between loops.
 
     The first loop is the one that others are compared with. Without QUESTION all are asked.
     """
+    if counter != "time" and (plan or until):
+        raise click.UsageError("--quick, --rigorous and --until are about time: counts are exact at once")
     with tempfile.TemporaryDirectory(prefix="asyncwith-") as scratch:
+        if counter == "instructions":
+            return count_run(questions, loops, output or Path(scratch), keep=output is not None)
         return bench_run(questions, loops, plan or "normal", until, output or Path(scratch), keep=output is not None)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +12,9 @@ from pathlib import Path
 from asyncwith.comparing import compare
 from asyncwith.conforming import Conformed, Request, conform
 from asyncwith.costs import Costs, write_costs
+from asyncwith.counters import count, write_counted
 from asyncwith.errors import UsageError
+from asyncwith.exploring import explore_all
 from asyncwith.judging import edition
 from asyncwith.loops import builtin_loops
 from asyncwith.measuring import NORMAL, QUICK, RIGOROUS, NothingMeasuredError, Plan, Progress, measure
@@ -21,15 +26,17 @@ from asyncwith.terminal import (
     answer,
     controls,
     note,
-    print_comparison,
     print_conformed,
     print_costs,
+    print_counted,
+    print_explored,
     progress_bar,
     say,
     sentence,
+    table,
 )
 
-__all__ = ["bench_run", "compare_runs", "newest_run", "report_runs", "run_all"]
+__all__ = ["bench_run", "compare_runs", "count_run", "newest_run", "report_runs", "run_all", "run_programs"]
 
 PLANS = {"quick": QUICK, "normal": NORMAL, "rigorous": RIGOROUS}
 PROVEN_FAILURE, NOTHING = 1, 3  # exit codes
@@ -47,15 +54,31 @@ def bench_run(
     return 0 if costs.holds else NOTHING
 
 
+def count_run(questions: Sequence[str], loops: Sequence[str], run: Path, *, keep: bool) -> int:
+    """Count instructions into the directory `run`, print the tables, and return the exit code."""
+    with progress_bar("count") as bar:
+        counted = count(
+            questions, _specs(loops), run, progress=lambda done, of: bar.update(done, of, f"{done} of {of} arms")
+        )
+    write_counted(counted, run)
+    print_counted(answer(), counted)
+    if keep:
+        say(f"\nThe counts are in {run / 'instructions.json'}.")
+    return 0 if any(cell.ratio is not None for cell in counted.cells) else NOTHING
+
+
+def _specs(loops: Sequence[str]) -> list[str]:
+    return list(loops) or [loop.id for loop in builtin_loops() if loop.absence() is None and not loop.eager]
+
+
 def _measure(questions: Sequence[str], loops: Sequence[str], plan: Plan, run: Path) -> Costs:
-    specs = list(loops) or [loop.id for loop in builtin_loops() if loop.absence() is None and not loop.eager]
     with progress_bar("bench") as bar:
 
         def show(state: Progress) -> None:
             width = "" if state.half_width is None else f", widest interval ±{state.half_width:.1%}"
             bar.update(state.seconds, state.of_seconds, f"{state.blocks} blocks{width}")
 
-        costs = measure(questions, specs, run, plan, progress=show)
+        costs = measure(questions, _specs(loops), run, plan, progress=show)
     write_costs(costs, run)
     write_pyperf_files(costs, run)
     return costs
@@ -64,8 +87,42 @@ def _measure(questions: Sequence[str], loops: Sequence[str], plan: Plan, run: Pa
 def compare_runs(base: Path, new: Path, fail_on: float) -> int:
     """Compare two runs, print the tables, and return the exit code."""
     comparison = compare(base, new, fail_on=fail_on)
-    print_comparison(answer(), comparison)
+    for question in dict.fromkeys(change.question for change in comparison.changes):
+        rows = [change.row() for change in comparison.changes if change.question == question]
+        answer().print(table([question, "loop", "NEW / BASE", "", ""], rows))
+        say("")
+    for said in [*comparison.notes(), *comparison.sentences()]:
+        say(said)
     return comparison.exit_code()
+
+
+def run_programs(loops: Sequence[str], library: str, n: int, seed: int, jobs: int | None, output: Path | None) -> int:
+    """Run random programs on each loop, print what was found, and return the exit code.
+
+    With `output`, each finding becomes a file in it that runs alone.
+    """
+    done: Counter[str] = Counter()
+    with progress_bar("programs") as bar:
+
+        def show(loop: str, number: int) -> None:
+            done[loop] = number
+            bar.update(
+                sum(done.values()), n * max(1, len(done)), ", ".join(f"{name} {at:,}" for name, at in done.items())
+            )
+
+        explored = explore_all(loops, library, n, seed, jobs=jobs or os.cpu_count() or 1, progress=show)
+    for each in explored:
+        for finding in each.findings:
+            say(f"{each.loop}: {finding.story}\n")
+            if output is not None and finding.file:
+                output.mkdir(parents=True, exist_ok=True)
+                path = output / f"{re.sub('[^a-z0-9]+', '-', each.loop.lower())}-{seed}-{finding.number}.py"
+                path.write_text(finding.file, encoding="utf-8")
+                say(f"runs alone: python {path}\n")
+    print_explored(answer(), explored)
+    ran, found = sum(each.programs for each in explored), sum(len(each.findings) for each in explored)
+    say(f"{ran:,} programs of seed {seed} ran; {found or 'none'} did what the specification does not say.")
+    return PROVEN_FAILURE if found else 0 if ran else NOTHING
 
 
 def newest_run() -> Path:

@@ -11,9 +11,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from asyncwith.comparing import Change, Comparison
 from asyncwith.conforming import Conformed
 from asyncwith.costs import Cell, Costs, QuestionCosts
+from asyncwith.counters import Counted, CountedCell
+from asyncwith.exploring import Explored
 from asyncwith.hosts import NO_LOOP
 from asyncwith.outcomes import Tally
 
@@ -23,9 +24,10 @@ __all__ = [
     "controls",
     "duration",
     "note",
-    "print_comparison",
     "print_conformed",
     "print_costs",
+    "print_counted",
+    "print_explored",
     "progress_bar",
     "say",
     "sentence",
@@ -113,6 +115,17 @@ def print_conformed(console: Console, conformed: Conformed) -> None:
     console.print()
 
 
+def print_explored(console: Console, explored: Sequence[Explored]) -> None:
+    """Print how many programs ran on each loop, how many departed as is known, and what was found."""
+    rows = []
+    for each in explored:
+        rate = f"{each.programs / each.seconds:,.0f}" if each.seconds else "·"
+        counts = [f"{each.programs:,}", str(each.departed or "·"), str(len(each.findings) or "·"), rate]
+        rows.append([_loop_words(each.loop), *counts, each.reason])
+    console.print(table(["loop", "programs", "known", "found", "a second", ""], rows, numbers=True))
+    console.print()
+
+
 def _loop_words(loop: str) -> str:
     return "outside any loop" if loop == NO_LOOP else loop
 
@@ -182,26 +195,31 @@ def _cell(cell: Cell) -> str:
     return f"{cell.ratio:.3f} ±{cell.half_width:.1%} {cell.verdict}"
 
 
-def print_comparison(console: Console, comparison: Comparison) -> None:
-    """Print a table per question, what the figures rest on, and a sentence for each thing that changed."""
-    tables: dict[str, dict[str, dict[str, Change]]] = {}
-    for change in comparison.changes:
-        name = change.arm if change.size is None else f"{change.arm}, {change.size:,}"
-        tables.setdefault(change.question, {}).setdefault(name, {})[change.loop] = change
-    for question, rows in tables.items():
-        loops = list(dict.fromkeys(loop for row in rows.values() for loop in row))
-        console.print(Text(f"{question}: NEW / BASE"), style="bold")
-        cells = [[name, *(_change(row[loop]) if loop in row else "" for loop in loops)] for name, row in rows.items()]
-        console.print(table(["", *loops], cells, numbers=True))
+def print_counted(console: Console, counted: Counted) -> None:
+    """Print a table per question of instructions and their ratios, and why a cell has none."""
+    rows: dict[str, dict[str, dict[str, CountedCell]]] = {}
+    for cell in counted.cells:
+        name = cell.arm if cell.size is None else f"{cell.arm}, {cell.size:,}"
+        rows.setdefault(cell.question, {}).setdefault(name, {})[cell.loop] = cell
+    for question, by_arm in rows.items():
+        console.print(Text(f"{question}: instructions"), style="bold")
+        cells = [[arm, *(_counted(by_loop[loop], counted.reference) for loop in counted.loops)] for arm, by_loop in by_arm.items()]
+        console.print(table(["", *counted.loops], cells, numbers=True))
         console.print()
-    for said in comparison.notes():
-        console.print(Text(said), style="dim")
-    for said in comparison.sentences():
-        console.print(Text(said))
+    for cell in counted.cells:
+        if not cell.agree:
+            said = f"×{cell.ratio:.3f} in instructions, ×{cell.wall_ratio:.3f} in time"
+            console.print(Text(f"{cell.question}: {cell.arm} on {cell.loop}: counts contradict times: {said}"))
+    reasons = dict.fromkeys((cell.loop, cell.not_counted) for cell in counted.cells if cell.not_counted)
+    for loop, reason in reasons:
+        console.print(Text(f"not counted on {loop}: {reason}"), style="dim")
 
 
-def _change(change: Change) -> str:
-    return f"{change.ratio.middle:.3f} ±{change.ratio.half_width:.1%} {change.verdict}"
+def _counted(cell: CountedCell, reference: str) -> str:
+    if cell.instructions is None:
+        return "not counted"
+    ratio = "" if cell.ratio is None or cell.loop == reference else f" ×{cell.ratio:.3f}"
+    return f"{cell.instructions:,.0f}{ratio}{'' if cell.agree else ' (!)'}"
 
 
 def duration(seconds: float) -> str:
