@@ -55,7 +55,7 @@ def compare_verdicts(base: Path, new: Path) -> ChangedVerdicts:
     if not all(there):
         only = "BASE" if there[0] else "NEW"
         return ChangedVerdicts(notes=(f"verdicts are in {only} only",) if any(there) else ())
-    (old_header, old), (header, found) = (finished_checks(path) for path in journals)
+    (old_header, old), (header, found) = (_read(path) for path in journals)
     if old_header.get("edition") != header.get("edition"):
         return ChangedVerdicts(notes=("verdicts are of two editions of the clauses",))
     changes = [
@@ -68,6 +68,13 @@ def compare_verdicts(base: Path, new: Path) -> ChangedVerdicts:
         changes=tuple(sorted(changes, key=lambda change: not change.regression)),
         notes=(f"{alone} checks have a verdict in one run only",) if alone else (),
     )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[Check, Verdict]]:
+    try:
+        return finished_checks(path)
+    except RecursionError:
+        raise InputError(f"{path}: is nested too deeply for the journal of a conformance run") from None
 
 
 def _level(path: Path, header: dict[str, Any], check: Check) -> str:

@@ -2,12 +2,15 @@
 
 Seconds of two runs cannot be compared as they stand: between the runs the machine changes its pace by more than most
 regressions cost, and no interval over the blocks of either run knows of it. What can be compared is an arm beside its
-yardstick: the floor of its question, timed in the same rounds of the same blocks on the same loop. A floor that is a control
-never reaches the loop and uses no library, so with the same build of Python nothing but the machine moves it. A ratio to the
-reference loop would cancel the machine still better, and hide all that became slower on every loop at once.
+yardstick: the floor of its question, timed in the same rounds of the same blocks. A floor that is a control never reaches the
+loop and uses no library, so with the same build of Python nothing but the machine moves it, on whatever loop it runs. A ratio
+to the reference loop would cancel the machine still better, and hide all that became slower on every loop at once.
 
 Another Python moves the floor as well, which is then part of the answer. There seconds are compared, the drift of the machine
 in between is in them, and the result says so.
+
+Of the rounds of a block the fastest tenth counts. Within a round the noise of two loops cancels, whatever it is; here it does
+not, and what others do on the machine only ever adds time: on a busy one the interval is a third as wide as by the median.
 
 The two sets of blocks are no pairs, therefore the intervals are Welch's, over blocks. All cells stand in one table and decide
 on one exit code, therefore Holm's correction is for all of them.
@@ -16,17 +19,17 @@ on one exit code, therefore Holm's correction is for all of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median
+from statistics import quantiles
 from typing import Any
 
 from asyncwith.arms import label
-from asyncwith.blocks import Block, read_blocks
+from asyncwith.blocks import Block, Slice, read_blocks
 from asyncwith.changed_verdicts import ChangedVerdicts, compare_verdicts
 from asyncwith.costs import Cell
-from asyncwith.deriving import cpu_seconds, derive_from, logs_by_round, paired
+from asyncwith.deriving import derive_from
 from asyncwith.errors import InputError, UsageError
 from asyncwith.statistics import (
     CONFIDENCE,
@@ -44,6 +47,11 @@ __all__ = ["Change", "Comparison", "compare", "compare_blocks"]
 
 SAME_MACHINE = ("machine", "cpu", "cores", "jit", "gil")  # what no comparison of times survives a difference in
 SAME_PYTHON = ("implementation", "python", "build")
+SMALLEST = 1e-3  # ns; what is left of an arm that costs no more than the empty loop, so that it has a logarithm
+CERTAINTY = (
+    0.999  # of "faster" and "slower": a gate is asked every day, and one false alarm in twenty would get it ignored
+)
+LEAST = 2  # blocks, or there is no interval
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,11 @@ class Change:
     ratio: Interval
     verdict: Word
     regression: bool
+
+    def row(self) -> list[str]:
+        """Return the row of the table: arm, loop, ratio, half the width of its interval, verdict."""
+        name = self.arm if self.size is None else f"{self.arm}, {self.size:,}"
+        return [name, self.loop, f"{self.ratio.middle:.3f}", f"±{self.ratio.half_width:.1%}", self.verdict]
 
     def sentence(self) -> str:
         """Say it: `entering: class on uvloop is 3.1 % slower (2.4 to 3.8 %)`."""
@@ -98,9 +111,11 @@ class Comparison:
         """Say what the figures rest on, and what they leave out."""
         said = [f"BASE and NEW differ in {', '.join(self.differences)}"] if self.differences else []
         if self.pace:
-            least, most = min(self.pace) - 1, max(self.pace) - 1
+            changed = " to ".join(
+                dict.fromkeys(f"{100 * (each - 1):+.1f}" for each in (min(self.pace), max(self.pace)))
+            )
             said.append(
-                f"the machine took {least:+.1%} to {most:+.1%} more time for the floors; the ratios leave that out"
+                f"the pace of the machine, which is the time of the floors, changed by {changed} %; the ratios leave it out"
             )
         if self.by_seconds:
             said.append(
@@ -125,8 +140,8 @@ class Comparison:
         same = sum(change.verdict == "equivalent" for change in self.changes)
         unproven = len(self.changes) - slower - faster - same
         return (
-            f"Of {len(self.changes)} cells {slower} slower ({beyond} of them by more than {self.fail_on:.3g}), {faster} faster, "
-            f"{same} equivalent, {unproven} unproven"
+            f"Of {len(self.changes)} cells {slower} slower, {beyond} of them by more than {100 * self.fail_on:g} % for sure, "
+            f"{faster} faster, {same} equivalent, {unproven} unproven"
         )
 
 
@@ -168,6 +183,17 @@ def _check_machine(base: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Figure:
+    """What one operation took in one block, or its ratio to the yardstick, as logarithms."""
+
+    wall: float
+    cpu: float
+
+
+Figures = dict[str, _Figure]  # by block
+
+
 class _Run:
     """One set of blocks, and its cells by name."""
 
@@ -196,34 +222,63 @@ class _Run:
         )
         return next(floors, None)
 
-    def figures(self, arm: str, loop: str, yardstick: str | None) -> tuple[list[float], list[float]]:
-        """Return by block the logarithms of wall and CPU time per operation, beside those of the yardstick if there is one."""
-        walls, cpus = [], []
+    def fewest_rounds(self) -> int:
+        """Return how many rounds even the shortest block has."""
+        return min((len(record.again) for _, records in self.blocks for record in records.values()), default=0)
+
+    def figures(self, arm: str, loops: Iterable[str], rounds: int) -> Figures:
+        """Return what one operation takes in each block, on all of these loops taken together."""
+        figures = {}
         for block, records in self.blocks:
-            timed = [records.get(name) for name in (arm, yardstick) if name is not None]
-            if all(record is not None and loop in record.slices for record in timed):
-                slices = [(record, record.slices[loop]) for record in timed if record is not None]
-                wall, *floor = [logs_by_round(block, *each) for each in slices]
-                cpu, *floor_cpu = [math.log(cpu_seconds(block, *each)) for each in slices]
-                walls.append(paired(wall, floor[0]) if floor else median(wall))
-                cpus.append(cpu - sum(floor_cpu))
-        return walls, cpus
+            record = records.get(arm)
+            timed = [] if record is None else [loop for loop in loops if loop in record.slices]
+            if record is not None and timed:
+                slices = [each for loop in timed for each in record.slices[loop][:rounds]]
+                wall = _fastest(slices) - _fastest(block.nothing[:rounds])
+                cpu = _cpu(slices) - _cpu(block.nothing)
+                figures[block.id] = _Figure(math.log(max(wall, SMALLEST)), math.log(max(cpu, SMALLEST)))
+        return figures
+
+
+def _fastest(slices: Sequence[Slice]) -> float:
+    """Return in how many nanoseconds an operation is done in the fastest tenth of the slices."""
+    spent = [wall / operations for operations, wall, _ in slices]
+    return quantiles(spent, n=10, method="inclusive")[0] if len(spent) > 1 else spent[0]
+
+
+def _cpu(slices: Sequence[Slice]) -> float:
+    """Return the nanoseconds of CPU time of an operation. Summed, because some systems count it in ticks of 15 ms."""
+    return sum(cpu for _, _, cpu in slices) / sum(operations for operations, _, _ in slices)
+
+
+def _beside(figures: Figures, yardstick: Figures) -> Figures:
+    """Return the ratios to the yardstick, block by block."""
+    return {
+        id_: _Figure(figure.wall - yardstick[id_].wall, figure.cpu - yardstick[id_].cpu)
+        for id_, figure in figures.items()
+        if id_ in yardstick
+    }
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """One cell in both runs: by block the logarithms of wall time, and by how much the one of CPU time has changed."""
+    """One cell in both runs."""
 
     question: str
     cell: Cell
-    base: list[float]
-    new: list[float]
-    cpu_change: float
+    base: Figures
+    new: Figures
 
     @property
-    def agree(self) -> bool:
-        """Whether CPU time changed the same way as wall time."""
-        return (fmean(self.new) - fmean(self.base)) * self.cpu_change > 0
+    def wall(self) -> tuple[list[float], list[float]]:
+        return [each.wall for each in self.base.values()], [each.wall for each in self.new.values()]
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether CPU time proves the opposite of wall time. That it proves nothing is well: who waits burns none."""
+        wall = interval_between(*self.wall)
+        cpu = interval_between([each.cpu for each in self.base.values()], [each.cpu for each in self.new.values()])
+        return cpu.high < 1 if wall.middle > 1 else cpu.low > 1
 
 
 class _Comparing:
@@ -232,6 +287,9 @@ class _Comparing:
     def __init__(self, base: _Run, new: _Run) -> None:
         self.base, self.new = base, new
         self.same_python = all(base.origin.get(key) == new.origin.get(key) for key in SAME_PYTHON)
+        self.loops = [loop for loop in base.costs.loops if loop in new.costs.loops]
+        # The fastest tenth of more rounds is faster, so all blocks must have equally many.
+        self.rounds = min(base.fewest_rounds(), new.fewest_rounds())
         self.pace: list[float] = []
         self.by_seconds: list[str] = []
         self.not_compared: list[str] = []
@@ -279,18 +337,24 @@ class _Comparing:
 
     def _pairs(self, question: str) -> list[_Pair]:
         yardstick = self.base.yardstick(question) if self.same_python else None
+        runs = self.base, self.new
+        floors = [run.figures(yardstick, self.loops, self.rounds) for run in runs] if yardstick is not None else []
         pairs = []
         for key in {**self.base.cells, **self.new.cells}:
-            if key[0] != question or not self._timed(key):
-                continue
             _, arm, loop = key
-            if arm == yardstick:
-                (base, _), (new, _) = (run.figures(arm, loop, None) for run in (self.base, self.new))
-                self.pace.append(interval_between(base, new).middle)
+            if key[0] != question or not self._timed(key) or arm == yardstick:
+                continue
+            figures = [run.figures(arm, [loop], self.rounds) for run in runs]
+            if floors:
+                figures = [_beside(each, floor) for each, floor in zip(figures, floors, strict=True)]
+            if min(map(len, figures)) < LEAST:
+                self.not_compared.append(f"{arm} on {loop} has its floor beside it in fewer than {LEAST} blocks")
             else:
-                (base, base_cpu), (new, new_cpu) = (run.figures(arm, loop, yardstick) for run in (self.base, self.new))
-                pairs.append(_Pair(question, self.base.cells[key], base, new, fmean(new_cpu) - fmean(base_cpu)))
-        if pairs and yardstick is None:
+                pairs.append(_Pair(question, self.base.cells[key], *figures))
+        if pairs and floors:
+            walls = ([each.wall for each in floor.values()] for floor in floors)
+            self.pace.append(interval_between(*walls).middle)
+        elif pairs:
             self.by_seconds.append(question)
         return pairs
 
@@ -310,15 +374,15 @@ class _Comparing:
         return True
 
     def _changes(self, fail_on: float) -> list[Change]:
-        same = holm([p_same_between(pair.base, pair.new) for pair in self.pairs])
-        beyond = holm([p_beyond(pair.base, pair.new, 1 + fail_on) for pair in self.pairs])
+        same = holm([p_same_between(*pair.wall) for pair in self.pairs])
+        beyond = holm([p_beyond(*pair.wall, 1 + fail_on) for pair in self.pairs])
         return [self._change(*each, fail_on) for each in zip(self.pairs, same, beyond, strict=True)]
 
     def _change(self, pair: _Pair, same: float, beyond: float, fail_on: float) -> Change:
-        ratio = interval_between(pair.base, pair.new)
+        ratio = interval_between(*pair.wall)
         # What is gated at 1 % must not be called equivalent at 1.5 %.
-        verdict = word(ratio, same, margin=min(MARGIN, fail_on))
-        if pair.question in self.broken or (verdict in ("faster", "slower") and not pair.agree):
+        verdict = word(ratio, same, confidence=CERTAINTY, margin=min(MARGIN, fail_on))
+        if pair.question in self.broken or (verdict in ("faster", "slower") and pair.contradicted):
             verdict = "unproven"
         proven = verdict == "slower" and beyond < 1 - CONFIDENCE
         return Change(pair.question, pair.cell.arm, pair.cell.size, pair.cell.loop, ratio, verdict, proven)

@@ -16,7 +16,7 @@ from asyncwith.costs import Cell, Control, Costs, QuestionCosts
 from asyncwith.errors import InputError
 from asyncwith.statistics import CONFIDENCE, MARGIN, Interval, Word, holm, interval, p_same, word
 
-__all__ = ["cpu_seconds", "derive", "derive_from", "logs_by_round", "paired"]
+__all__ = ["derive", "derive_from"]
 
 SMALLEST = 1e-12  # seconds; what is left of an arm that costs no more than the empty loop, so that it has a logarithm
 
@@ -92,18 +92,18 @@ class _Answer:
         floor = next((record for record in records if record.floor), None)
         for record in records:
             self.arms.setdefault(record.label, record)
-            reference = logs_by_round(block, record, record.slices[self.reference])
-            reference_cpu = cpu_seconds(block, record, record.slices[self.reference])
-            self.again[record.label].append(paired(logs_by_round(block, record, record.again), reference))
+            reference = _logs(block, record, record.slices[self.reference])
+            reference_cpu = _cpu(block, record, record.slices[self.reference])
+            self.again[record.label].append(_paired(_logs(block, record, record.again), reference))
             for loop, slices in record.slices.items():
-                logs, its = logs_by_round(block, record, slices), self.samples[record.label, loop]
+                logs, its = _logs(block, record, slices), self.samples[record.label, loop]
                 its.seconds.append(median(logs))
-                its.ratios.append(paired(logs, reference))
+                its.ratios.append(_paired(logs, reference))
                 its.operations.append(sum(operations for operations, _, _ in slices))
-                its.cpu.append(cpu_seconds(block, record, slices))
+                its.cpu.append(_cpu(block, record, slices))
                 its.cpu_ratios.append(math.log(its.cpu[-1] / reference_cpu))
                 if floor is not None and loop in floor.slices:
-                    its.of_floor.append(paired(logs, logs_by_round(block, floor, floor.slices[loop])))
+                    its.of_floor.append(_paired(logs, _logs(block, floor, floor.slices[loop])))
 
     def _controls(self) -> list[Control]:
         """Return all controls; each interval is so wide that luck breaks one of a sound table in 5 % of cases and not in more."""
@@ -181,13 +181,13 @@ def _control(name: str, arm: Record, ratio: Interval) -> Control:
     return Control(name, arm.question, arm.name, arm.size, ratio.middle, ratio.low, ratio.high, held, why)
 
 
-def logs_by_round(block: Block, record: Record, slices: Sequence[Slice]) -> list[float]:
+def _logs(block: Block, record: Record, slices: Sequence[Slice]) -> list[float]:
     """Return the logarithm of the seconds per operation, or per manager, in each round."""
     nothing = median(wall / operations for operations, wall, _ in block.nothing)
     return [_log(wall / operations - nothing, record.size) for operations, wall, _ in slices]
 
 
-def cpu_seconds(block: Block, record: Record, slices: Sequence[Slice]) -> float:
+def _cpu(block: Block, record: Record, slices: Sequence[Slice]) -> float:
     """Return the CPU seconds of one operation, or manager. Summed, because some systems count CPU time in ticks of 15 ms."""
     nothing = sum(cpu for _, _, cpu in block.nothing) / sum(operations for operations, _, _ in block.nothing)
     spent = sum(cpu for _, _, cpu in slices) / sum(operations for operations, _, _ in slices)
@@ -198,6 +198,6 @@ def _log(nanoseconds: float, size: int | None) -> float:
     return math.log(max(nanoseconds * 1e-9 / (size or 1), SMALLEST))
 
 
-def paired(logs: Sequence[float], others: Sequence[float]) -> float:
+def _paired(logs: Sequence[float], others: Sequence[float]) -> float:
     """Return the median over the rounds of the ratio within a round, as a logarithm."""
     return median(one - other for one, other in zip(logs, others, strict=False))
