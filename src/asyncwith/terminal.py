@@ -203,7 +203,10 @@ def print_counted(console: Console, counted: Counted) -> None:
         rows.setdefault(cell.question, {}).setdefault(name, {})[cell.loop] = cell
     for question, by_arm in rows.items():
         console.print(Text(f"{question}: instructions"), style="bold")
-        cells = [[arm, *(_counted(by_loop[loop], counted.reference) for loop in counted.loops)] for arm, by_loop in by_arm.items()]
+        cells = [
+            [arm, *(_counted(by_loop[loop], counted.reference) for loop in counted.loops)]
+            for arm, by_loop in by_arm.items()
+        ]
         console.print(table(["", *counted.loops], cells, numbers=True))
         console.print()
     for cell in counted.cells:
