@@ -25,7 +25,7 @@ EVERYWHERE = ("python", "anyio")  # what every loop and library stands on
 
 @dataclass(frozen=True)
 class Departure:
-    """One clause that one loop or library (`on`) is known to break, on the Pythons of `versions`, `since` which release of its own."""
+    """One clause that one loop or library (`on`) is known to break, and on which Pythons; `since` is a release of its own."""
 
     clause: str
     on: str
@@ -34,6 +34,7 @@ class Departure:
     versions: str = ">=3.10"
     since: str = ""
     loops: tuple[str, ...] = ()  # only on these, where `on` is no loop
+    sometimes: bool = False  # not in every run, such as what only some random programs meet: passing is no news
     place: str = ""  # file and number of the entry, for messages
 
     def concerns(self, clause: str, loop: str, library: str) -> bool:
@@ -48,7 +49,7 @@ class Departure:
 
     def to_json(self) -> dict[str, Any]:
         """Return the departure as plain data."""
-        return {key: value for key, value in asdict(self).items() if key != "place"}
+        return {key: value for key, value in asdict(self).items() if key not in ("place", "sometimes")}
 
 
 def departing(departures: Iterable[Departure], clause: str, loop: str, library: str) -> Departure | None:
@@ -85,19 +86,21 @@ def _entry(place: str, entry: object, on: str | None) -> Departure:
     if not isinstance(entry, dict):
         msg = f"{place}: is not a table"
         raise InputError(msg)
-    loops = entry.get("loops", [])
-    texts = {key: value for key, value in entry.items() if key != "loops"}
-    if not all(isinstance(value, str) for value in texts.values()) or not isinstance(loops, list):
-        msg = f"{place}: every value is a string, and loops a list of strings"
-        raise InputError(msg)
+    loops, sometimes = entry.get("loops", []), entry.get("sometimes", False)
+    texts = {key: value for key, value in entry.items() if key not in ("loops", "sometimes")}
+    plain = all(isinstance(value, str) for value in texts.values())
+    if not (plain and isinstance(loops, list) and isinstance(sometimes, bool)):
+        raise InputError(
+            f"{place}: every value is a string, but for loops, a list of them, and sometimes, true or false"
+        )
     if on is not None:
         texts.setdefault("on", on)
     try:
-        found = Departure(**texts, loops=tuple(map(str, loops)), place=place)
+        found = Departure(**texts, loops=tuple(map(str, loops)), sometimes=sometimes, place=place)
         SpecifierSet(found.versions)
     except (TypeError, InvalidSpecifier) as error:
         msg = f"{place}: {str(error).replace('Departure.__init__()', 'it')}"
-        raise InputError(msg, "keys are clause, on, versions, why, link, since, loops") from None
+        raise InputError(msg, "keys are clause, on, versions, why, link, since, loops, sometimes") from None
     return found
 
 

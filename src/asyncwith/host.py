@@ -65,7 +65,7 @@ def _answer(
         verdict = Verdict(
             Outcome.FAILED, f"the library cannot be imported: {describe(error)}", details=traceback.format_exc()
         )
-        return {"verdict": verdict.to_json(), "dirty": True}
+        return {"verdict": verdict.to_json(), "dirty": False}
     return {"verdict": performed.verdict.to_json(), "dirty": performed.dirty}
 
 

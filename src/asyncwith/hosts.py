@@ -99,7 +99,7 @@ class Hosts:
         self._closing = False
         self._failed_starts: Counter[str] = Counter()
         self._why: dict[str, str] = {}  # why a loop is not tried again
-        self._hangs: Counter[str] = Counter()
+        self._hangs: Counter[tuple[str, str]] = Counter()  # by loop and library
 
     def __enter__(self) -> Hosts:
         return self
@@ -123,7 +123,7 @@ class Hosts:
     def _settle(self, check: Check) -> Verdict:
         """Perform `check`, and once more if it did not pass: what then passes is flaky, which is not the same as wrong."""
         verdict = self._once(check)
-        if not verdict.outcome.is_failure or self._hangs[check.loop] >= HANGS_BEFORE_HURRY:
+        if not verdict.outcome.is_failure or self._hangs[check.loop, check.library] >= HANGS_BEFORE_HURRY:
             return verdict
         again = self._once(check)
         if again.outcome is not Outcome.PASSED:
@@ -135,7 +135,7 @@ class Hosts:
         )
 
     def _once(self, check: Check) -> Verdict:
-        hurried = self._hangs[check.loop] >= HANGS_BEFORE_HURRY
+        hurried = self._hangs[check.loop, check.library] >= HANGS_BEFORE_HURRY
         limit = min(HURRIED_LIMIT, self._limit) if hurried else self._limit
         try:
             host = self._host(check.loop)
@@ -153,7 +153,7 @@ class Hosts:
             self._drop(host)
             self._raise_if_closing()
             if lost.outcome is Outcome.TIMED_OUT:
-                self._hangs[check.loop] += 1
+                self._hangs[check.loop, check.library] += 1
             reason = lost.reason + (
                 f" (hurried: {check.loop} had hung in {HANGS_BEFORE_HURRY} checks before)" if hurried else ""
             )
@@ -192,8 +192,8 @@ class Hosts:
 
     def _not_started(self, loop: str, lost: Lost) -> Verdict:
         with self._lock:
-            self._failed_starts[loop] += 1
             self._why[loop] = f"the loop could not be started, tried {STARTS_TRIED} times: {lost.reason}"
+            self._failed_starts[loop] += 1
         return Verdict(lost.outcome, f"the loop could not be started: {lost.reason}", details=lost.details)
 
 

@@ -37,7 +37,8 @@ class Judged:
     @property
     def stale(self) -> bool:
         """Whether a departure was written down that no longer departs."""
-        return self.departure is not None and self.verdict.outcome is Outcome.PASSED
+        passed = self.verdict.outcome is Outcome.PASSED
+        return self.departure is not None and not self.departure.sometimes and passed
 
     @property
     def known(self) -> bool:
