@@ -7,6 +7,7 @@ before the chapters are loaded.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -96,12 +97,18 @@ def judge(
     `until_caught` looks no further when a fault is caught, which tells no more about the other clauses.
     """
     weighty = {clause.id for clause in clauses.values() if clause.level != "informational"}
+    # Faults that stand side by side are caught by the same clauses, so these come first.
+    turn, catchers = itertools.count(1), dict[str, int]()
     for batch in _batches(faults):
         specs = {id_: spec for fault in batch for id_, spec in fault.specs.items()}
         with Hosts(batch[0].room, specs, jobs=jobs, limit=limit) as hosts:
             for fault in batch:
                 checks = [each for each in fault.checks(clauses) if (each.clause, fault.hidden or each.loop) not in but]
-                yield Finding(fault, *_perform(hosts, checks, weighty, until_caught=until_caught), weighty)
+                if until_caught:
+                    checks.sort(key=lambda check: (fault.loops.index(check.loop), -catchers.get(check.clause, 0)))
+                failed, judged = _perform(hosts, checks, weighty, until_caught=until_caught)
+                catchers.update(dict.fromkeys(failed, next(turn)))
+                yield Finding(fault, failed, judged, weighty)
 
 
 def _batches(faults: Sequence[Fault]) -> Iterator[list[Fault]]:
