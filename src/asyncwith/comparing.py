@@ -6,11 +6,12 @@ yardstick: the floor of its question, timed in the same rounds of the same block
 loop and uses no library, so with the same build of Python nothing but the machine moves it, on whatever loop it runs. A ratio
 to the reference loop would cancel the machine still better, and hide all that became slower on every loop at once.
 
-Another Python moves the floor as well, which is then part of the answer. There seconds are compared, the drift of the machine
-in between is in them, and the result says so.
+Another Python moves the floor as well, which is then part of the answer. There, and where a question has no such floor, seconds
+are compared; the drift of the machine in between is in them, and the result says so.
 
 Of the rounds of a block the fastest tenth counts. Within a round the noise of two loops cancels, whatever it is; here it does
-not, and what others do on the machine only ever adds time: on a busy one the interval is a third as wide as by the median.
+not, and what others do on the machine only ever adds time. With that, and with the floors of all loops taken together, intervals
+on a machine with three times the load it can bear were a third as wide as by medians beside the floor of the same loop.
 
 The two sets of blocks are no pairs, therefore the intervals are Welch's, over blocks. All cells stand in one table and decide
 on one exit code, therefore Holm's correction is for all of them.
@@ -48,9 +49,7 @@ __all__ = ["Change", "Comparison", "compare", "compare_blocks"]
 SAME_MACHINE = ("machine", "cpu", "cores", "jit", "gil")  # what no comparison of times survives a difference in
 SAME_PYTHON = ("implementation", "python", "build")
 SMALLEST = 1e-3  # ns; what is left of an arm that costs no more than the empty loop, so that it has a logarithm
-CERTAINTY = (
-    0.999  # of "faster" and "slower": a gate is asked every day, and one false alarm in twenty would get it ignored
-)
+CERTAINTY = 0.999  # of "faster" and "slower": a gate is asked daily, and one false alarm in twenty gets it ignored
 LEAST = 2  # blocks, or there is no interval
 
 
