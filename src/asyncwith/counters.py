@@ -35,10 +35,9 @@ from asyncwith.provenance import provenance
 from asyncwith.rooms import room
 from asyncwith.statistics import MARGIN, Interval
 
-__all__ = ["DEFAULT", "Count", "Counted", "CountedCell", "count", "read_counts", "write_counted"]
+__all__ = ["Count", "Counted", "CountedCell", "count", "read_counts", "write_counted"]
 
 FORMAT = 1
-DEFAULT = ("entering", "suspending")  # what is asked without a question: the forms, and the loop
 ORIGIN = ("python", "implementation", "build", "gil", "jit", "machine", "cpu")
 SILENCE = 2 * PATIENCE  # seconds; the process that forks starts slowly, but not so slowly
 
@@ -51,7 +50,8 @@ Report = Callable[[int, int], None]
 class Count:
     """One arm on one loop: the instructions of so many `operations` (`once`) and of two times as many (`twice`).
 
-    Both have the same extra. `empty` is what a turn of the empty loop takes, `origin` all that must be equal where counts stand together.
+    Both have the same extra. `empty` is what a turn of the empty loop takes, `origin` all that must be equal where counts
+    stand together.
     """
 
     question: str
@@ -124,7 +124,7 @@ def count(
     progress: Report = lambda done, of: None,  # noqa: ARG005 - nobody looks
     folder: Path | None = None,
 ) -> Counted:
-    """Count the arms of `questions` on `loops`, the first of which is the reference.
+    """Count the arms of `questions` (all if empty) on `loops`, the first of which is the reference.
 
     Counts that `directory` already holds are taken as they are. Raises `UsageError` without valgrind, and `InputError` if
     there are counts or times of another origin.
@@ -158,7 +158,7 @@ class _Work:
         self.valgrind = valgrind_version()
         self.folder, self.directory, self.report = folder, directory / "instructions", report
         self.provenance = provenance()
-        self.questions = load_questions(folder, questions or DEFAULT)
+        self.questions = load_questions(folder, questions)
         found = [find_loop(spec) for spec in specs]
         self.loops = {loop.id: loop for loop in found}
         self.specs = {loop.id: spec for loop, spec in zip(found, specs, strict=True)}
@@ -308,7 +308,7 @@ class _Work:
         if its is None:
             reason = self.reasons.get((loop, address), "not asked for")
             return CountedCell(address[0], name, size, loop, reason)
-        base = self.counts.get((self.reference, *address))
+        base = self.counts.get((self.reference, address))
         ratio = None if base is None else its.instructions / base.instructions
         wall = self.wall.get((label(address[0], name, size), loop))
         return CountedCell(
