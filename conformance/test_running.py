@@ -160,7 +160,6 @@ def a_loop_is_running_only_during_the_run(trace: Trace, loop: Loop) -> None:
 )
 async def a_loop_cannot_run_inside_a_loop(trace: Trace) -> None:
     """Neither the running loop nor another one can be run from inside a coroutine, and the attempt does no harm."""
-
     mine = asyncio.get_running_loop()
     other = type(mine)()
     for name, events in ("the same loop", mine), ("another loop", other):

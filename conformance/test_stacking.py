@@ -1149,3 +1149,25 @@ async def errors_that_compare_equal(trace: Trace, library: Names) -> None:
         stack.push_async_exit(Logged(trace, "suppressing", suppress=True, suspends=1))
         raise Equal("body")
     trace("after")
+
+
+@clause(
+    "STACK-72",
+    source=EXIT_STACK,
+    level="should",
+    expect=["exit of the subclass with (None, None, None)", "unwound"],
+)
+async def closing_goes_through_the_exit(trace: Trace, library: Names) -> None:
+    """`aclose()` is the normal exit: it awaits the stack's own `__aexit__(None, None, None)`, a subclass's if there is
+    one.
+    """
+
+    class Stack(library.AsyncExitStack):  # type: ignore[misc,name-defined]
+        async def __aexit__(self, *details: Any) -> Any:
+            await checkpoint()
+            trace("exit of the subclass with", details)
+            return await super().__aexit__(*details)
+
+    stack = Stack()
+    stack.callback(trace, "unwound")
+    await stack.aclose()

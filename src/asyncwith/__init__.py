@@ -9,8 +9,8 @@ from __future__ import annotations
 from asyncwith.arms import Question
 from asyncwith.clauses import clause
 from asyncwith.expectations import any_order, by_loop, by_version
-from asyncwith.loops import Loop, register_loop
 from asyncwith.libraries import Library, Names, register_library
+from asyncwith.loops import Loop, register_loop
 from asyncwith.managers import Logged
 from asyncwith.timed import Suspend
 from asyncwith.trace import Trace, chain, describe, is_cancellation

@@ -38,8 +38,7 @@ def habit_of(loop: Loop) -> list[Leak]:
     for _ in range(2):
         with LeakWatch() as watch:
             if loop.run(nothing) != "ran":
-                msg = "the loop did not give back the result of its main coroutine"
-                raise RuntimeError(msg)
+                raise RuntimeError("the loop did not give back the result of its main coroutine")
     return watch.leaks
 
 

@@ -104,11 +104,11 @@ def clause(
     def declare(scenario: Scenario) -> Clause:
         place = f"{scenario.__code__.co_filename}:{scenario.__code__.co_firstlineno}"
         if not PERMANENT_ID.fullmatch(permanent_id):
-            msg = f"{place}: {permanent_id!r} is not a clause id like 'STACK-07'"
-            raise InputError(msg)
+            raise InputError(f"{place}: {permanent_id!r} is not a clause id like 'STACK-07'")
         if not scenario.__doc__:
-            msg = f"{place}: clause {permanent_id} has no claim"
-            raise InputError(msg, "the docstring of the scenario is the claim")
+            raise InputError(
+                f"{place}: clause {permanent_id} has no claim", "the docstring of the scenario is the claim"
+            )
         links(source)
         return Clause(
             id=permanent_id,
@@ -160,8 +160,9 @@ def links(source: str) -> list[tuple[str, str]]:
                 found.append((part, match.expand(address)))
                 break
         else:
-            msg = f"{part!r} is not a source that a reader could follow"
-            raise InputError(msg, "see asyncwith.clauses.links for the forms")
+            raise InputError(
+                f"{part!r} is not a source that a reader could follow", "see asyncwith.clauses.links for the forms"
+            )
     return found
 
 
@@ -170,8 +171,7 @@ def load_chapter(path: Path) -> list[Clause]:
     name = f"asyncwith_chapter_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        msg = f"{path} is not a Python file"
-        raise InputError(msg)
+        raise InputError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickling look a class's module up there
     spec.loader.exec_module(module)
@@ -189,7 +189,9 @@ def load_chapters(folder: Path) -> dict[str, Clause]:
     for path in sorted(folder.glob("test_*.py")):
         for each in load_chapter(path):
             if each.id in found:
-                msg = f"{path}:{each.line}: the id {each.id} is taken by {found[each.id].chapter}, line {found[each.id].line}"
-                raise InputError(msg, "ids are permanent and unique")
+                raise InputError(
+                    f"{path}:{each.line}: the id {each.id} is taken by {found[each.id].chapter}, line {found[each.id].line}",
+                    "ids are permanent and unique",
+                )
             found[each.id] = each
     return found

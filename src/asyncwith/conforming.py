@@ -18,7 +18,7 @@ import pytest
 
 from asyncwith.errors import UsageError
 from asyncwith.explain import explain
-from asyncwith.outcomes import Judged, Tally
+from asyncwith.outcomes import Tally
 from asyncwith.plugin import Conformance, conformance
 from asyncwith.rooms import room
 
@@ -111,8 +111,7 @@ def conform(request: Request, progress: Callable[[int, Tally], None]) -> Conform
         code = pytest.main(request.arguments(), plugins=[reporter])
     state = reporter.state
     if reporter.errors:
-        msg = f"the conformance room is broken: {'; '.join(reporter.errors)}"
-        raise UsageError(msg)
+        raise UsageError(f"the conformance room is broken: {'; '.join(reporter.errors)}")
     if code == pytest.ExitCode.INTERNAL_ERROR:
         raise RuntimeError(said.getvalue())
     if state is None or code == pytest.ExitCode.USAGE_ERROR:

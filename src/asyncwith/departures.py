@@ -70,22 +70,18 @@ def read_departures(path: Path, *, on: str | None = None) -> list[Departure]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: cannot be read: {error}"
-        raise InputError(msg) from None
+        raise InputError(f"{path}: cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
-        msg = f"{path}: is not TOML: {error}"
-        raise InputError(msg) from None
+        raise InputError(f"{path}: is not TOML: {error}") from None
     entries = document.pop("departure", [])
     if document or not isinstance(entries, list):
-        msg = f"{path}: expected only tables [[departure]], saw {', '.join(document) or 'something else'}"
-        raise InputError(msg)
+        raise InputError(f"{path}: expected only tables [[departure]], saw {', '.join(document) or 'something else'}")
     return [_entry(f"{path}: departure {number}", entry, on) for number, entry in enumerate(entries, 1)]
 
 
 def _entry(place: str, entry: object, on: str | None) -> Departure:
     if not isinstance(entry, dict):
-        msg = f"{place}: is not a table"
-        raise InputError(msg)
+        raise InputError(f"{place}: is not a table")
     loops, sometimes = entry.get("loops", []), entry.get("sometimes", False)
     texts = {key: value for key, value in entry.items() if key not in ("loops", "sometimes")}
     plain = all(isinstance(value, str) for value in texts.values())
@@ -99,8 +95,10 @@ def _entry(place: str, entry: object, on: str | None) -> Departure:
         found = Departure(**texts, loops=tuple(map(str, loops)), sometimes=sometimes, place=place)
         SpecifierSet(found.versions)
     except (TypeError, InvalidSpecifier) as error:
-        msg = f"{place}: {str(error).replace('Departure.__init__()', 'it')}"
-        raise InputError(msg, "keys are clause, on, versions, why, link, since, loops, sometimes") from None
+        raise InputError(
+            f"{place}: {str(error).replace('Departure.__init__()', 'it')}",
+            "keys are clause, on, versions, why, link, since, loops, sometimes",
+        ) from None
     return found
 
 
@@ -108,5 +106,4 @@ def check_ids(departures: Iterable[Departure], clauses: Collection[str]) -> None
     """Raise `InputError` for the first departure that names none of `clauses`."""
     for each in departures:
         if each.clause not in clauses:
-            msg = f"{each.place}: there is no clause {each.clause}"
-            raise InputError(msg, "asyncwith clauses lists them")
+            raise InputError(f"{each.place}: there is no clause {each.clause}", "asyncwith clauses lists them")

@@ -147,7 +147,9 @@ class Judging:
     def _why_not(self, check: Check) -> str | None:
         """Return why no process need be asked about a check, or None."""
         library = next(each for each in self.libraries if each.id == check.library)
-        return self.absent.get(check.loop) or library.absence() or self._clauses[check].inapplicable(self._loop_of(check))
+        return (
+            self.absent.get(check.loop) or library.absence() or self._clauses[check].inapplicable(self._loop_of(check))
+        )
 
     def _judge(self, check: Check, verdict: Verdict) -> Judged:
         clause = self._clauses[check]

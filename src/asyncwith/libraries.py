@@ -190,6 +190,7 @@ def find_library(spec: str) -> Library:
     if not given:
         target = name
     if not name or not (target.endswith(".py") or all(part.isidentifier() for part in target.split("."))):
-        msg = f"--library {spec!r} names nothing"
-        raise UsageError(msg, "say --library MODULE, --library PATH.py or --library NAME=MODULE")
+        raise UsageError(
+            f"--library {spec!r} names nothing", "say --library MODULE, --library PATH.py or --library NAME=MODULE"
+        )
     return Library(name, target)

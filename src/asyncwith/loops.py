@@ -100,8 +100,7 @@ def load(target: str) -> Any:
         try:
             found = getattr(found, part)
         except AttributeError:
-            msg = f"{place} has no {name}"
-            raise UsageError(msg, f"check the name behind the colon in {target!r}") from None
+            raise UsageError(f"{place} has no {name}", f"check the name behind the colon in {target!r}") from None
     return found
 
 
@@ -111,16 +110,16 @@ def _load_module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not (name + ".").startswith(error.name + "."):
             raise  # the module is there, but something that it imports is not
-        msg = f"there is no module {name!r}"
-        raise UsageError(msg, "is it installed in this environment, or in this folder?") from None
+        raise UsageError(
+            f"there is no module {name!r}", "is it installed in this environment, or in this folder?"
+        ) from None
 
 
 @cache
 def _load_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem.replace("-", "_"), path)
     if not path.is_file() or spec is None or spec.loader is None:
-        msg = f"there is no file {path}"
-        raise UsageError(msg)
+        raise UsageError(f"there is no file {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(spec.name, module)
     spec.loader.exec_module(module)
@@ -182,9 +181,10 @@ def find_loop(spec: str) -> Loop:
     base, *variants = name.split("+")
     if given:
         if ":" not in target or not base:
-            msg = f"--loop {spec!r} is not NAME=MODULE:FACTORY"
-            raise UsageError(msg, DOOR)
-        return Loop(spec.partition("=")[0], factory=lambda: load(target), eager="eager" in variants, debug="debug" in variants)
+            raise UsageError(f"--loop {spec!r} is not NAME=MODULE:FACTORY", DOOR)
+        return Loop(
+            spec.partition("=")[0], factory=lambda: load(target), eager="eager" in variants, debug="debug" in variants
+        )
     if name in _registry:
         return _registry[name]
     if base in _entry_points() and base not in _registry:
@@ -192,6 +192,5 @@ def find_loop(spec: str) -> Loop:
         register_loop(found if isinstance(found, Loop) else Loop(base, factory=lambda: found))
     loop = _registry.get(base)
     if loop is None or set(variants) - {"eager", "debug"} or (variants and loop.family != "asyncio"):
-        msg = f"there is no loop {spec!r} here; known are {', '.join(known_loops())}"
-        raise UsageError(msg, DOOR)
+        raise UsageError(f"there is no loop {spec!r} here; known are {', '.join(known_loops())}", DOOR)
     return replace(loop, id=name, eager="eager" in variants, debug="debug" in variants)

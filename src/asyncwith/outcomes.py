@@ -140,13 +140,11 @@ def finished_checks(path: Path) -> tuple[dict[str, Any], dict[Check, Verdict]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path}: cannot be read: {error}"
-        raise InputError(msg) from None
+        raise InputError(f"{path}: cannot be read: {error}") from None
     lines = text.split("\n")[:-1]  # what follows the last line end was being written when the run was killed
     documents = [_document(path, number, line) for number, line in enumerate(lines, 1)]
     if not documents or documents[0].get("kind") != "declared" or documents[0].get("format") != FORMAT:
-        msg = f"{path}:1: is not the journal of a conformance run"
-        raise InputError(msg)
+        raise InputError(f"{path}:1: is not the journal of a conformance run")
     found = {}
     for number, document in enumerate(documents[1:], 2):
         if document.get("kind") == "verdict":
@@ -154,8 +152,7 @@ def finished_checks(path: Path) -> tuple[dict[str, Any], dict[Check, Verdict]]:
                 check = Check(str(document["clause"]), str(document["loop"]), str(document["library"]))
                 found[check] = Verdict.from_json(document)
             except (KeyError, TypeError, ValueError) as error:
-                msg = f"{path}:{number}: is not a verdict: {error!r}"
-                raise InputError(msg) from None
+                raise InputError(f"{path}:{number}: is not a verdict: {error!r}") from None
     return documents[0], found
 
 
@@ -163,9 +160,7 @@ def _document(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         document = json.loads(line)
     except ValueError as error:
-        msg = f"{path}:{number}: is not JSON: {error}"
-        raise InputError(msg) from None
+        raise InputError(f"{path}:{number}: is not JSON: {error}") from None
     if not isinstance(document, dict):
-        msg = f"{path}:{number}: expected an object, saw {type(document).__name__}"
-        raise InputError(msg)
+        raise InputError(f"{path}:{number}: expected an object, saw {type(document).__name__}")
     return document

@@ -15,5 +15,4 @@ def room(name: str) -> Path:
         return inside
     if beside.is_dir():
         return beside
-    msg = f"the room {name!r} is neither in {package} nor beside it: this installation is incomplete"
-    raise FileNotFoundError(msg)
+    raise FileNotFoundError(f"the room {name!r} is neither in {package} nor beside it: this installation is incomplete")

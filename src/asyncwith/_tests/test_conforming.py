@@ -35,7 +35,9 @@ def faulty_library(tmp_path) -> Path:
     path = tmp_path / "broken.py"
     path.write_text(
         "from contextlib import *\nclass aclosing(AbstractAsyncContextManager):\n"
-        "    def __init__(self, thing): self.thing = thing\n    async def __aenter__(self): return self.thing\n    async def __aexit__(self, *_): pass\n"
+        "    def __init__(self, thing): self.thing = thing\n"
+        "    async def __aenter__(self): return self.thing\n"
+        "    async def __aexit__(self, *_): pass\n"
     )
     return path
 

@@ -57,7 +57,7 @@ def test_a_bad_file_is_told_by_its_name_and_the_place_in_it(tmp_path, text, said
 def test_a_user_s_file_says_itself_what_departs(tmp_path):
     path = tmp_path / "any.toml"
     path.write_text("[[departure]]\nclause = 'A-01'\nwhy = 'w'")
-    with pytest.raises(InputError, match="missing.*'on'"):
+    with pytest.raises(InputError, match=r"missing.*'on'"):
         read_departures(path)
 
 

@@ -20,8 +20,7 @@ def read_costs(path: Path) -> Costs:
     try:
         place = parse(path.read_bytes(), str(path))
     except OSError as error:
-        msg = f"{path}: {error.strerror}"
-        raise InputError(msg) from error
+        raise InputError(f"{path}: {error.strerror}") from error
     check_format(place)
     questions = tuple(map(_question, place["questions"]))
     if len({each.name for each in questions}) != len(questions):

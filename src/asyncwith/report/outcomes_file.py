@@ -21,8 +21,7 @@ def read_outcomes(path: Path) -> Conformance:
     lines = _lines(path)
     first = next(lines, None)
     if first is None:
-        msg = f"{path}, line 1: nothing was declared"
-        raise InputError(msg, "the run was stopped before it began; run it again")
+        raise InputError(f"{path}, line 1: nothing was declared", "the run was stopped before it began; run it again")
     declared = _declaration(first)
     verdicts: dict[Check, Judged] = {}
     finished = None
@@ -61,8 +60,7 @@ def _lines(path: Path) -> Iterator[Place]:
                     if raw.endswith(b"\n") or number == 1:
                         raise
     except OSError as error:
-        msg = f"{path}: {error.strerror}"
-        raise InputError(msg) from error
+        raise InputError(f"{path}: {error.strerror}") from error
 
 
 def _declaration(line: Place) -> Conformance:

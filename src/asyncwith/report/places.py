@@ -39,8 +39,7 @@ class Place:
     def fail(self, wanted: str) -> NoReturn:
         """Raise the `InputError` that says what was wanted here."""
         shown = json.dumps(self.value)
-        msg = f"{self.where}: expected {wanted}, found {textwrap.shorten(shown, 60, placeholder='…')}"
-        raise InputError(msg)
+        raise InputError(f"{self.where}: expected {wanted}, found {textwrap.shorten(shown, 60, placeholder='…')}")
 
     def __getitem__(self, key: str) -> Place:
         """Return what stands under `key`, which must be there."""
@@ -130,10 +129,8 @@ def parse(raw: bytes, where: str) -> Place:
     try:
         return Place(json.loads(raw.decode("utf-8"), parse_constant=_refuse), where)
     except (ValueError, RecursionError) as error:
-        msg = f"{where}: not JSON: {error}"
-        raise InputError(msg) from None
+        raise InputError(f"{where}: not JSON: {error}") from None
 
 
 def _refuse(constant: str) -> NoReturn:
-    msg = f"{constant} is not a number that JSON knows"
-    raise ValueError(msg)
+    raise ValueError(f"{constant} is not a number that JSON knows")

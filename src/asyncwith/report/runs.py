@@ -20,8 +20,7 @@ __all__ = ["read_runs"]
 def read_runs(paths: Sequence[Path]) -> Model:
     """Return the runs in the directories `paths`, in that order."""
     if not paths:
-        msg = "there is no run to report on"
-        raise InputError(msg, "name at least one directory that `asyncwith run` has made")
+        raise InputError("there is no run to report on", "name at least one directory that `asyncwith run` has made")
     runs = [_read_run(path) for path in paths]
     names, labels = Counter(run.name for run in runs), Counter(run.label for run in runs)
     told_apart = []
@@ -39,8 +38,7 @@ def _read_run(path: Path) -> Run:
     measured = read_costs(costs) if costs.exists() else None
     half = conformance or measured
     if half is None:
-        msg = f"{path} is not a run: it has neither {outcomes.name} nor {costs.name}"
-        raise InputError(msg)
+        raise InputError(f"{path} is not a run: it has neither {outcomes.name} nor {costs.name}")
     where = half.provenance
     if measured is not None and (measured.provenance.python, measured.provenance.machine) != (
         where.python,
@@ -48,6 +46,8 @@ def _read_run(path: Path) -> Run:
     ):
         there = measured.provenance
         here = f"{outcomes.name} by {where.python} on {where.machine}"
-        msg = f"{costs}: made by Python {there.python} on {there.machine}, but {here}"
-        raise InputError(msg, "a run is of one Python on one machine")
+        raise InputError(
+            f"{costs}: made by Python {there.python} on {there.machine}, but {here}",
+            "a run is of one Python on one machine",
+        )
     return Run(path.resolve().name or "run", f"{where.implementation} {where.python}", conformance, measured)

@@ -54,8 +54,7 @@ def build(
     try:
         _replace(destination, model, pages, _write_one_file if single_file else _write_site, progress)
     except OSError as error:
-        msg = f"{destination} cannot be written: {error.strerror}"
-        raise InputError(msg) from error
+        raise InputError(f"{destination} cannot be written: {error.strerror}") from error
     return destination if single_file else destination / "index.html"
 
 
@@ -79,8 +78,7 @@ def _refuse_foreign(destination: Path, *, single_file: bool) -> None:
     else:
         ours = destination.is_dir() and ((destination / MARKER).is_file() or not any(destination.iterdir()))
     if not ours:
-        msg = f"{destination} exists and is not a report"
-        raise InputError(msg, "name a new place, or remove it yourself")
+        raise InputError(f"{destination} exists and is not a report", "name a new place, or remove it yourself")
 
 
 def _swap(new: Path, destination: Path, old: Path) -> None:

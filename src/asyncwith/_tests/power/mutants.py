@@ -174,9 +174,9 @@ def _leave_out(node: ast.AST, slot: Slot) -> Iterator[ast.AST]:
         return  # a docstring
     if isinstance(node, ast.Expr | ast.Assign | ast.AugAssign | ast.Delete | ast.Raise | ast.Return | ast.Nonlocal):
         yield ast.Pass()
-    method = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and isinstance(slot[0], ast.ClassDef)
-    if method and node.name.startswith("_"):  # without a public one a library has less, but nothing that is wrong
-        yield ast.Pass()
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and isinstance(slot[0], ast.ClassDef):
+        # Without a public method a library has less, but nothing that is wrong.
+        yield from [ast.Pass()] * node.name.startswith("_")
     if isinstance(node, ast.Raise) and node.cause is not None:
         yield ast.Raise(node.exc, None)
     if isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant):
