@@ -223,7 +223,7 @@ class _Run:
 
     def fewest_rounds(self) -> int:
         """Return how many rounds even the shortest block has."""
-        return min((len(record.again) for _, records in self.blocks for record in records.values()), default=0)
+        return min((len(record.again) for _, records in self.blocks for record in records.values()), default=1)
 
     def figures(self, arm: str, loops: Iterable[str], rounds: int) -> Figures:
         """Return what one operation takes in each block, on all of these loops taken together."""

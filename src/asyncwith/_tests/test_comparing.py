@@ -289,3 +289,22 @@ def test_runs_with_nothing_in_common_do_not_pass(tmp_path, runs):
     other = write(tmp_path / "other", run(NEW, digests={"entering": "of another"}))
     found = asyncwith(runs[0], other)
     assert (found.returncode, "Nothing could be compared" in found.stdout) == (3, True)
+
+
+def on_trio_alone(block):
+    records = [replace(record, slices={"trio": record.slices["asyncio"]}) for record in block.records]
+    return replace(block, reference="trio", loops={"trio": "0.35.0"}, records=records)
+
+
+@pytest.mark.parametrize("change_block", [lambda block: replace(block, records=[]), on_trio_alone])
+def test_runs_without_a_common_cell_do_not_pass(change_block):
+    base = with_floor_as_control(run(BASE))
+    assert compare_blocks(base, [change_block(block) for block in with_floor_as_control(run(NEW))]).exit_code() == 3
+
+
+def test_a_block_without_the_floor_does_not_count_where_that_is_the_yardstick():
+    base = with_floor_as_control(run(BASE))
+    mixed = base[:1] + [replace(block, records=block.records[1:]) for block in base[1:]]
+    comparison = compare_blocks(mixed, with_floor_as_control(run(NEW)))
+    assert "entering: class on uvloop has its floor beside it in fewer than 2 blocks" in comparison.not_compared
+    assert comparison.exit_code() == 3
