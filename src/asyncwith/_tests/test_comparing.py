@@ -100,7 +100,7 @@ def test_a_speedup_is_found_and_fails_nothing():
     assert "is 4." in comparison.sentences()[0] or "is 5." in comparison.sentences()[0]
 
 
-@pytest.mark.parametrize("seed", range(0, 30_000, 1_000))
+@pytest.mark.parametrize("seed", range(0, 20_000, 1_000))
 def test_the_same_is_never_called_slower(seed):
     pace = random.Random(seed).uniform(0.9, 1.1)
     base = with_floor_as_control(run(seed + BASE, noise=0.01, rounds=5))
@@ -272,16 +272,15 @@ def test_the_command_ends_with_what_it_found(tmp_path, runs):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}'])
-def test_a_broken_block_is_one_line_that_names_it(runs, text):
+def test_a_broken_block_is_an_input_error_that_names_it(runs, text):
     (runs[1] / "blocks" / "broken.json").write_text(text)
-    found = asyncwith(*runs)
-    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (2, "", 1)
-    assert "broken.json: " in found.stderr
+    with pytest.raises(InputError, match=r"broken\.json: "):
+        compare(*runs)
 
 
 def test_a_directory_without_blocks_is_one_line(tmp_path, runs):
     found = asyncwith(runs[0], tmp_path)
-    assert (found.returncode, found.stderr.count("\n")) == (2, 1)
+    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (2, "", 1)
     assert "there are no blocks" in found.stderr
 
 
