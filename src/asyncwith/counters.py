@@ -331,7 +331,8 @@ def contradicts(ratio: float, wall: Interval) -> bool:
 
 def _start(job: CountingJob, scratch: Path) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if name not in DISTORTING}
-    environment["PYTHONHASHSEED"] = "0"  # where a name lies in a dictionary decides over instructions
+    # Where a name lies in a dictionary decides over instructions, and so does whether a function was linked before.
+    environment |= {"PYTHONHASHSEED": "0", "LD_BIND_NOW": "1"}
     files = str(scratch).replace("%", "%%") + "/%p"
     command = ["valgrind", "-q", "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={files}"]
     command += [sys.executable, "-m", "asyncwith.counting_process", json.dumps(asdict(job))]

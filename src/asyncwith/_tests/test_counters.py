@@ -88,6 +88,8 @@ def folder(tmp_path):
 
 @pytest.fixture
 def double(tmp_path, monkeypatch):
+    if sys.platform == "win32":
+        pytest.skip("there is neither valgrind nor fork")
     place = tmp_path / "bin"
     place.mkdir()
     (place / "valgrind").write_text(DOUBLE.replace("{python}", sys.executable))
