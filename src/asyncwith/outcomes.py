@@ -159,7 +159,7 @@ def finished_checks(path: Path) -> tuple[dict[str, Any], dict[Check, Verdict]]:
 def _document(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
         document = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}:{number}: is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise InputError(f"{path}:{number}: expected an object, saw {type(document).__name__}")
