@@ -32,11 +32,12 @@ def findings(
 ) -> list[Finding]:
     """Judge some faults of one kind by those of `clauses` that pass without any."""
     control, *faults = catalogue(kind, CHAPTERS, folder)
-    (base,) = judge([control], clauses, jobs=JOBS, limit=5)
+    jobs = min(JOBS, len(clauses) // 100 + 1)  # for a handful of clauses, starting a second process takes longer
+    (base,) = judge([control], clauses, jobs=jobs, limit=5)
     assert base.unstarted is None, base.unstarted.details
     but = {(id_, control.hidden or loop) for id_ in base.failed for loop in control.loops}
     chosen = [fault for fault in faults if fault.name in names]
-    return list(judge(chosen, clauses, but=but, jobs=JOBS, limit=3, until_caught=until_caught))
+    return list(judge(chosen, clauses, but=but, jobs=jobs, limit=3, until_caught=until_caught))
 
 
 # Faults that few would notice, and a clause that does.
