@@ -88,9 +88,9 @@ def _compare(findings: Iterable[Finding]) -> int:
     for finding in findings:
         fault = finding.fault
         why = listed.get((fault.kind, fault.name))
-        if fault.kind != "loop" and finding.unstarted is not None:
+        if finding.mislaid:
             wrong += 1
-            print(f"NOT SEEDED: {fault.kind}: {fault.name}: {finding.unstarted.details}")
+            print(f"NOT SEEDED: {fault.kind}: {fault.name}: {finding.unstarted and finding.unstarted.details}")
             continue
         if finding.caught and why is None:
             continue

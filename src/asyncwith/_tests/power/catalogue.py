@@ -24,6 +24,7 @@ KINDS = {
     "loop": "asyncio's own loop with one fault each, as a new loop might have it",
     "library": "the asynchronous half of contextlib, mutated",
     "statement": "the statement `async with` itself, replaced by its expansion with one fault",
+    "compiler": "the compiler, which refuses the wrong programs or tells the wrong lines",
     "part": "a part of asyncio, anyio, trio or Python, replaced by one that is wrong",
 }
 
@@ -51,7 +52,13 @@ def survivors() -> list[Survivor]:
 
 def catalogue(kind: str, chapters: Path, folder: Path) -> list[Fault]:
     """Return all faults of a kind, its control first, for the clauses in `chapters`; files go to `folder`."""
-    seeding = {"loop": _loops, "library": _libraries, "statement": _statements, "part": _parts}
+    seeding = {
+        "loop": _loops,
+        "library": _libraries,
+        "statement": _statements,
+        "compiler": _compilers,
+        "part": _parts,
+    }
     return seeding[kind](chapters, folder)
 
 
@@ -78,6 +85,11 @@ def _libraries(chapters: Path, folder: Path) -> list[Fault]:
 def _statements(chapters: Path, folder: Path) -> list[Fault]:
     named = [(name, ("asyncio", NO_LOOP)) for name in statements.STATEMENT_FAULTS]
     return _seeded("statement", chapters, folder, statements.__name__, named)
+
+
+def _compilers(chapters: Path, folder: Path) -> list[Fault]:
+    named = [(name, ("asyncio", NO_LOOP)) for name in statements.COMPILER_FAULTS]
+    return _seeded("compiler", chapters, folder, statements.__name__, named)
 
 
 def _parts(chapters: Path, folder: Path) -> list[Fault]:

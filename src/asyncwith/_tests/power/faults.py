@@ -61,7 +61,12 @@ class Finding:
     @property
     def caught(self) -> bool:
         """Whether a run would have ended with exit code 1: a clause failed that is not merely informational."""
-        return any(id_ in self.weighty for id_ in self.failed)
+        return not self.mislaid and any(id_ in self.weighty for id_ in self.failed)
+
+    @property
+    def mislaid(self) -> bool:
+        """Whether not the clauses failed but the seeding: only a faulty loop may be what cannot be started."""
+        return self.unstarted is not None and self.fault.kind != "loop"
 
     @property
     def gross(self) -> bool:
@@ -70,7 +75,7 @@ class Finding:
 
     @property
     def unstarted(self) -> Verdict | None:
-        """The verdict that says that no process could be started, or None; but for a faulty loop that is our own mistake."""
+        """The verdict that says that no process could be started, or None."""
         return next((each for each in self.failed.values() if each.reason.startswith(UNSTARTED)), None)
 
 

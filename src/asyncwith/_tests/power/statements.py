@@ -5,7 +5,7 @@ one), and a fault is one line of that expansion that reads otherwise. The expans
 notices even that, by the bytecode or by what is alive, is not judged by these faults.
 """
 
-# ruff: noqa: B905, BLE001, C901, E501, ISC004, PLR0912, PLW0108, TRY301 - lines of code inside of strings
+# ruff: noqa: B905, BLE001, C901, E501, ISC004, PLW0108, TRY301 - lines of code inside of strings
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import types
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-__all__ = ["STATEMENT_FAULTS", "seed"]
+__all__ = ["COMPILER_FAULTS", "STATEMENT_FAULTS", "seed"]
 
 EXPANSION = """
 ENTER, EXIT = statement.look_up(MANAGER)
@@ -209,31 +209,34 @@ ITEM_FAULTS = (
     "all targets are bound after the last enter",
     "several items are exited first first",
     "only the first of several items is exited",
-    "the line of the statement is one too many",
-    "the lines of the body are one too many",
 )
 for name in ITEM_FAULTS:
     STATEMENT_FAULTS[name] = ()
 
-REFUSAL_FAULTS = ("nothing is refused at compile time", "everything is refused at compile time", "refusals say nothing")
-for name in REFUSAL_FAULTS:
-    STATEMENT_FAULTS[name] = ()
-
+# And these are of the compiler, which leaves the statement as it is. The first is the control.
+COMPILER_FAULTS = (
+    "nothing is wrong",
+    "nothing is refused",
+    "everything is refused",
+    "refusals say nothing",
+    "the line of the statement is one too many",
+    "the lines of the body are one too many",
+)
 
 MOST_ITEMS = 5  # more would be too many nested blocks for the compiler when expanded; such a statement stays as it is
 
 
 def seed(fault: str) -> None:
-    """From now on, compile `async with` in chapters, and in what they compile themselves, as its expansion with `fault`."""
+    """From now on, compile chapters, and what they compile themselves, with `fault`."""
     compiler = builtins.compile
 
     def faulty_compile(source: Any, filename: Any, mode: str, flags: int = 0, *args: Any, **kwargs: Any) -> Any:
         try:
             good = compiler(source, filename, mode, flags, *args, **kwargs)
-            if fault == "everything is refused at compile time":
+            if fault == "everything is refused" and mode == "exec" and not flags & ast.PyCF_ONLY_AST:
                 raise SyntaxError("invalid syntax", (str(filename), 1, 1, "", 1, 1))
         except SyntaxError as error:
-            if fault == "nothing is refused at compile time":
+            if fault == "nothing is refused":
                 return compiler("pass", filename, mode, flags, *args, **kwargs)
             if fault == "refusals say nothing":
                 error.msg = "no"
@@ -252,11 +255,27 @@ def seed(fault: str) -> None:
 
 
 def expand(source: str | bytes, fault: str) -> ast.Module:
-    """Return `source` as a syntax tree in which every `async with` is expanded with `fault`."""
+    """Return the syntax tree of `source` in which every `async with` is expanded with `fault`, or told at a wrong line."""
     tree = ast.parse(source)
-    if fault in REFUSAL_FAULTS:
-        return tree
-    return ast.fix_missing_locations(_Expander(fault).visit(tree))
+    if fault not in COMPILER_FAULTS:
+        return ast.fix_missing_locations(_Expander(fault).visit(tree))
+    if "one too many" in fault:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.AsyncWith):
+                _move_down(node, body=fault == "the lines of the body are one too many")
+    return tree
+
+
+def _move_down(node: ast.AsyncWith, *, body: bool) -> None:
+    """Let the statement, or its body, seem to stand one line further down."""
+    if body:
+        for inner in node.body:
+            ast.increment_lineno(inner)
+    else:
+        for item in node.items:
+            ast.increment_lineno(item.context_expr)
+        node.lineno += 1
+        node.end_lineno = max(node.lineno, node.end_lineno or 0)
 
 
 class _Expander(ast.NodeTransformer):
@@ -273,15 +292,6 @@ class _Expander(ast.NodeTransformer):
     def visit_AsyncWith(self, node: ast.AsyncWith) -> Any:
         self.generic_visit(node)
         if len(node.items) > MOST_ITEMS:
-            return node
-        if self.fault == "the line of the statement is one too many":
-            for item in node.items:
-                ast.increment_lineno(item.context_expr)
-            node.lineno += 1
-            return node
-        if self.fault == "the lines of the body are one too many":
-            for inner in node.body:
-                ast.increment_lineno(inner)
             return node
         items, before = list(node.items), []
         several = len(items) > 1
