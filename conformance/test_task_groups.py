@@ -1946,3 +1946,32 @@ async def a_task_factory_makes_the_tasks(trace: Trace) -> None:
     loop.set_task_factory(before)
     await asyncio.create_task(asyncio.sleep(0))
     trace("made no more")
+
+
+@clause(
+    "TG-84",
+    source=ERRORS,
+    expect=["in a group: KeyError('body'), LookupError('second'), ValueError('first')", "goes on"],
+)
+async def errors_of_cancelled_tasks_on_every_loop(trace: Trace) -> None:
+    """What tasks raise in their cleanup when the group is cancelled is in the group beside the error that was the cause."""
+
+    async def child(failure: Exception) -> None:
+        try:
+            waits.release()
+            await for_ever()
+        finally:
+            raise failure
+
+    waits = anyio.Semaphore(0)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(child, ValueError("first"))
+            tasks.start_soon(child, LookupError("second"))
+            await waits.acquire()
+            await waits.acquire()
+            raise KeyError("body")
+    except BaseExceptionGroup as group:
+        trace("in a group:", ", ".join(sorted(map(describe, group.exceptions))))
+    await checkpoint()
+    trace("goes on")
