@@ -13,6 +13,7 @@ from __future__ import annotations
 import abc
 import asyncio
 import collections
+import contextlib
 import contextvars
 import decimal
 import gc
@@ -926,7 +927,9 @@ def all_tasks_are_none() -> None:
 @on("asyncio")
 def stacks_of_tasks_are_empty() -> None:
     """Task.get_stack() and print_stack() show nothing."""
-    asyncio.base_tasks._task_get_stack = lambda task, limit: []
+    asyncio.base_tasks._task_get_stack.__code__ = (
+        lambda task, limit: []
+    ).__code__  # tasks written in C keep the function
     if hasattr(asyncio, "capture_call_graph"):
         asyncio.capture_call_graph = lambda *args, **kwargs: None
 
@@ -1402,8 +1405,8 @@ def anyio_locks_are_reentrant() -> None:
 
 
 @on("asyncio")
-def anyio_locks_take_without_checkpoint() -> None:
-    """A free lock or semaphore of anyio is taken without a checkpoint."""
+def anyio_locks_let_nobody_run() -> None:
+    """Taking a free lock or semaphore of anyio lets no other task run."""
     for kind in (anyio_asyncio.Lock, anyio_asyncio.Semaphore):
         original = kind.__init__
 
@@ -1657,16 +1660,24 @@ def nurseries_always_wrap() -> None:
 
 @on("trio")
 def nurseries_serve_with_too() -> None:
-    """A nursery in a plain `with` is entered, and one that was left starts tasks."""
+    """A nursery in a plain `with` is entered."""
     manager = trio._core._run.NurseryManager
     manager.__enter__ = lambda self: self
     manager.__exit__ = lambda self, *error: None
-    trio._core._run.Nursery._check_nursery_closed = lambda self: None
-    wrap(
-        trio._core._run.Nursery,
-        "start_soon",
-        lambda original: lambda self, *args, **kwargs: None if self._closed else original(self, *args, **kwargs),
-    )
+
+
+@on("trio")
+def nurseries_take_tasks_when_left() -> None:
+    """Starting a task in a nursery that was left does nothing."""
+
+    def make(original: Any) -> Any:
+        def start_soon(self: Any, *args: Any, **kwargs: Any) -> None:
+            with contextlib.suppress(RuntimeError):
+                original(self, *args, **kwargs)
+
+        return start_soon
+
+    wrap(trio._core._run.Nursery, "start_soon", make)
 
 
 @on("trio")
@@ -1687,7 +1698,7 @@ def nurseries_drop_errors() -> None:
 @on("trio")
 def scopes_of_trio_do_not_cancel() -> None:
     """cancel() of a scope does nothing."""
-    trio.CancelScope._cancel = lambda self, reason: None
+    trio.CancelScope.cancel = lambda self, reason=None: None
 
 
 @on("trio")
@@ -1797,7 +1808,13 @@ def hooks_of_trio_are_missing() -> None:
 @on("trio")
 def interrupts_of_trio_are_swallowed() -> None:
     """SIGINT does not reach the main coroutine."""
-    signal.default_int_handler = lambda *_: None
+    from trio._core import _ki  # noqa: PLC0415
+
+    def install(self: Any, *args: Any) -> None:
+        self.handler = lambda *_: None
+        signal.signal(signal.SIGINT, self.handler)
+
+    _ki.KIManager.install = install
 
 
 @on("trio")
@@ -1849,8 +1866,6 @@ def abstract_classes_can_be_made() -> None:
 @on(NO_LOOP)
 def abstract_managers_look_at_nothing() -> None:
     """typing's and contextlib's abstract managers know only what was registered."""
-    import contextlib  # noqa: PLC0415
-
     contextlib.AbstractAsyncContextManager.__subclasshook__ = classmethod(lambda cls, other: False)
 
 
@@ -1918,7 +1933,6 @@ def decimal_contexts_are_shared() -> None:
 @on("asyncio", since=(3, 14))
 def variables_of_context_are_not_reset() -> None:
     """`with var.set(…)` does not reset at its end."""
-    import contextlib  # noqa: PLC0415
 
     class Variable:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
