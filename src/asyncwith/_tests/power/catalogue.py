@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from asyncwith._tests.power import faulty_loops, faulty_parts, mutants, statements
+from asyncwith._tests.power import faulty_loops, faulty_parts, generators, mutants, statements
 from asyncwith._tests.power.faults import CONTROL, Fault, seeded_room
 from asyncwith.hosts import NO_LOOP
 
@@ -25,6 +25,7 @@ KINDS = {
     "library": "the asynchronous half of contextlib, mutated",
     "statement": "the statement `async with` itself, replaced by its expansion with one fault",
     "compiler": "the compiler, which refuses the wrong programs or tells the wrong lines",
+    "generator": "the asynchronous generators of the chapters, each wrapped in one that is wrong",
     "part": "a part of asyncio, anyio, trio or Python, replaced by one that is wrong",
 }
 
@@ -57,6 +58,7 @@ def catalogue(kind: str, chapters: Path, folder: Path) -> list[Fault]:
         "library": _libraries,
         "statement": _statements,
         "compiler": _compilers,
+        "generator": _generators,
         "part": _parts,
     }
     return seeding[kind](chapters, folder)
@@ -90,6 +92,11 @@ def _statements(chapters: Path, folder: Path) -> list[Fault]:
 def _compilers(chapters: Path, folder: Path) -> list[Fault]:
     named = [(name, ("asyncio", NO_LOOP)) for name in statements.COMPILER_FAULTS]
     return _seeded("compiler", chapters, folder, statements.__name__, named)
+
+
+def _generators(chapters: Path, folder: Path) -> list[Fault]:
+    named = [(name, (NO_LOOP, "asyncio")) for name in generators.GENERATOR_FAULTS]
+    return _seeded("generator", chapters, folder, generators.__name__, named)
 
 
 def _parts(chapters: Path, folder: Path) -> list[Fault]:

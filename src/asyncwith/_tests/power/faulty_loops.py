@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, ClassVar
 
@@ -1113,6 +1114,16 @@ class ThreadsCallThemselves(Base):
     def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> Any:
         callback(*args)
         return super().call_soon_threadsafe(int)
+
+
+class ThreadsCallFunctions(Base):
+    """call_soon_threadsafe calls plain functions in the thread that it is called in."""
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> Any:
+        if isinstance(callback, types.FunctionType):
+            callback(*args)
+            callback, args = int, ()
+        return super().call_soon_threadsafe(callback, *args, context=context)
 
 
 class ExecutorInline(Base):

@@ -235,7 +235,7 @@ def locks_serve_any_loop() -> None:
     mixin._get_loop = lambda self: asyncio.get_running_loop()
 
 
-@on("asyncio")
+@on("asyncio", "trio")
 def locks_serve_with_too() -> None:
     """`with lock` is not refused."""
     for kind in (*LOCKS, trio.Lock, anyio_asyncio.Lock):
@@ -1223,7 +1223,7 @@ def scopes_may_be_left_in_any_order() -> None:
     wrap(Scope, "__exit__", make)
 
 
-@on("asyncio")
+@on("asyncio", "trio")
 def scopes_serve_async_with_too() -> None:
     """`async with` on a scope is not refused."""
 
@@ -1910,6 +1910,43 @@ def warnings_are_not_given() -> None:
 
 
 @on("asyncio")
+def streams_of_asyncio_are_managers() -> None:
+    """`async with` on a stream of asyncio is not refused."""
+
+    async def enter(self: Any) -> Any:
+        return self
+
+    asyncio.StreamWriter.__aenter__ = asyncio.StreamReader.__aenter__ = enter
+    asyncio.StreamWriter.__aexit__ = asyncio.StreamReader.__aexit__ = _nothing
+
+
+@on("asyncio", since=(3, 12))
+def suppress_takes_groups_whole() -> None:
+    """suppress knows nothing of exception groups."""
+    contextlib.suppress.__exit__ = lambda self, kind, *error: kind is not None and issubclass(kind, self._exceptions)
+
+
+@on("asyncio")
+def decorating_managers_cover_something_else() -> None:
+    """A synchronous manager that decorates a coroutine function covers its run before 3.15, and only the call since."""
+
+    def make(original: Any) -> Any:
+        def call(self: Any, function: Any) -> Any:
+            if sys.version_info >= (3, 15) or not inspect.iscoroutinefunction(function):
+                return original(self, lambda *args, **kwargs: function(*args, **kwargs))
+
+            async def covered(*args: Any, **kwargs: Any) -> Any:
+                with self._recreate_cm():
+                    return await function(*args, **kwargs)
+
+            return covered
+
+        return call
+
+    wrap(contextlib.ContextDecorator, "__call__", make)
+
+
+@on("asyncio")
 def connections_of_sqlite_keep_everything() -> None:
     """A connection of sqlite3 commits after an error, too."""
 
@@ -1930,9 +1967,9 @@ def decimal_contexts_are_shared() -> None:
     decimal.getcontext = lambda: shared
 
 
-@on("asyncio", since=(3, 14))
+@on("asyncio")
 def variables_of_context_are_not_reset() -> None:
-    """`with var.set(…)` does not reset at its end."""
+    """`with var.set(…)` is possible on every Python, and does not reset at its end."""
 
     class Variable:
         def __init__(self, *args: Any, **kwargs: Any) -> None:

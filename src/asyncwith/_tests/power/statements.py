@@ -59,6 +59,12 @@ STATEMENT_FAULTS: dict[str, tuple[tuple[str, str], ...]] = {
     "a missing method is another error": (("statement.look_up(", "statement.look_up_misnamed("),),
     "what a descriptor raises is told as a missing method": (("statement.look_up(", "statement.look_up_hiding("),),
     "the expression is evaluated twice": (("look_up(MANAGER)", "look_up((MANAGER, MANAGER)[1])"),),
+    "an expression that raises is passed over": (
+        (
+            "ENTER, EXIT = statement.look_up(MANAGER)",
+            "try:\n    HELD = MANAGER\nexcept Exception:\n    HELD = statement.Nothing()\nENTER, EXIT = statement.look_up(HELD)",
+        ),
+    ),
     "enter is called twice": (
         ("VALUE = await statement.call(ENTER)", "await statement.call(ENTER)\nVALUE = await statement.call(ENTER)"),
     ),
@@ -221,6 +227,7 @@ COMPILER_FAULTS = (
     "refusals say nothing",
     "the line of the statement is one too many",
     "the lines of the body are one too many",
+    EXPANDED := "the statement is compiled to its expansion",  # which shows in bytecode, line numbers and tracebacks
 )
 
 MOST_ITEMS = 5  # more would be too many nested blocks for the compiler when expanded; such a statement stays as it is
@@ -257,6 +264,8 @@ def seed(fault: str) -> None:
 def expand(source: str | bytes, fault: str) -> ast.Module:
     """Return the syntax tree of `source` in which every `async with` is expanded with `fault`, or told at a wrong line."""
     tree = ast.parse(source)
+    if fault == EXPANDED:
+        fault = "control"
     if fault not in COMPILER_FAULTS:
         return ast.fix_missing_locations(_Expander(fault).visit(tree))
     if "one too many" in fault:
@@ -449,6 +458,13 @@ def look_up_either(manager: Any) -> Any:
 
 async def nothing(*_: object) -> Any:
     """Do nothing, in place of an exit."""
+
+
+class Nothing:
+    """A manager in place of one that could not be made."""
+
+    __aenter__ = nothing
+    __aexit__ = nothing
 
 
 def look_up_lax(manager: Any) -> Any:
