@@ -1971,16 +1971,33 @@ def decimal_contexts_are_shared() -> None:
 def variables_of_context_are_not_reset() -> None:
     """`with var.set(…)` is possible on every Python, and does not reset at its end."""
 
+    real = contextvars.ContextVar
+
+    class Token:
+        def __init__(self, token: Any) -> None:
+            self.real = token
+
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
     class Variable:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self.real = contextvars.ContextVar(*args, **kwargs)
+            self.real = real(*args, **kwargs)
 
-        def set(self, value: Any) -> Any:
-            self.real.set(value)
-            return contextlib.nullcontext()
+        def __class_getitem__(cls, item: Any) -> Any:
+            return cls
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self.real, name)
+
+        def set(self, value: Any) -> Any:
+            return Token(self.real.set(value))
+
+        def reset(self, token: Any) -> None:
+            self.real.reset(token.real)
 
     contextvars.ContextVar = Variable
 
