@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections import Counter
 from collections.abc import Iterable
@@ -31,6 +32,7 @@ __all__ = ["Leak", "LeakWatch", "beyond"]
 DESCRIPTORS = next((folder for folder in ("/proc/self/fd", "/dev/fd") if os.path.isdir(folder)), None)  # noqa: PTH112 - read between every two checks
 # Threads that a loop keeps for later on purpose; trio's wait ten seconds for the next job.
 KEPT_THREADS = ("Trio thread", "AnyIO worker thread", "asyncio_", "asyncio-waitpid-", "ThreadPoolExecutor")
+GRACE = 1.0  # seconds; a thread that has been told to end, or to give its name back to the pool, may have to wait for a turn
 LEAKY_WARNINGS = (ResourceWarning, RuntimeWarning)
 
 
@@ -108,11 +110,10 @@ class LeakWatch:
         self._note("warnings", f"{args.err_msg or 'Exception ignored'}: {describe(args.exc_value)}")
 
     def _look_at_process(self) -> None:
+        for thread in self._new_threads():
+            self._note("threads", f"the thread {thread.name} still runs")
         for descriptor in _descriptors() - self._descriptors:
             self._note("descriptors", f"the descriptor {descriptor} is still open")
-        for thread in set(threading.enumerate()) - self._threads:
-            if not thread.name.startswith(KEPT_THREADS):
-                self._note("threads", f"the thread {thread.name} still runs")
         if asyncio._get_running_loop() is not None:  # noqa: SLF001 - no public way to ask outside a coroutine
             asyncio._set_running_loop(None)  # noqa: SLF001 - or else not even this process could end well
             self._note("process", "a loop is still set as running after it was closed")
@@ -122,6 +123,16 @@ class LeakWatch:
         if signal.getsignal(signal.SIGINT) != self._sigint:
             signal.signal(signal.SIGINT, self._sigint)
             self._note("process", "the handler of SIGINT was not put back")
+
+    def _new_threads(self) -> list[threading.Thread]:
+        """Return the threads that are still at work although they have had time to end."""
+        deadline = time.monotonic() + GRACE
+        while True:
+            new = [each for each in threading.enumerate() if each not in self._threads]
+            new = [each for each in new if not each.name.startswith(KEPT_THREADS)]
+            if not new or time.monotonic() > deadline:
+                return new
+            new[0].join(0.001)
 
     def _note(self, kind: str, what: str) -> None:
         self.leaks.append(Leak(kind, what))
