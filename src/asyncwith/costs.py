@@ -10,7 +10,7 @@ from typing import Any, Literal
 from asyncwith.blocks import replace_file
 from asyncwith.statistics import Interval, Word
 
-__all__ = ["Cell", "Control", "Costs", "QuestionCosts", "write_costs"]
+__all__ = ["Cell", "Control", "Costs", "Estimate", "Growth", "QuestionCosts", "Term", "write_costs"]
 
 FORMAT = 1
 
@@ -80,6 +80,56 @@ class QuestionCosts:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A term of the cost model on one loop: seconds with their interval, or in `absent` the reason why there are none.
+
+    `ratio` is to the same term on the reference loop.
+    """
+
+    loop: str
+    absent: str = ""
+    seconds: float | None = None
+    low: float | None = None
+    high: float | None = None
+    ratio: float | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    verdict: Word | Literal["reference"] = "unproven"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One building block of what a statement costs, and how its figure comes from the arms.
+
+    `owner` tells what the term belongs to: "the loop" if it is proven to differ between loops, "the construct" if it is proven
+    to be the same on all of them.
+    """
+
+    name: str
+    formula: str
+    owner: Literal["the loop", "the construct", "unproven"]
+    estimates: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """With which power of the size the whole cost of an arm grows, between two sizes: 1 is linear.
+
+    `faster` is true where the power is proven to be greater than caches would explain.
+    """
+
+    question: str
+    arm: str
+    loop: str
+    smallest: int
+    largest: int
+    power: float
+    low: float
+    high: float
+    faster: bool
+
+
+@dataclass(frozen=True)
 class Costs:
     """All that a set of blocks says. `holds` is false when a control is broken; its question then proves nothing."""
 
@@ -94,6 +144,8 @@ class Costs:
     holds: bool
     controls: tuple[Control, ...]
     questions: tuple[QuestionCosts, ...]
+    terms: tuple[Term, ...] = ()
+    growth: tuple[Growth, ...] = ()
 
     @property
     def half_width(self) -> float:

@@ -22,6 +22,7 @@ __all__ = [
     "holm",
     "interval",
     "interval_between",
+    "mean_interval",
     "p_beyond",
     "p_same",
     "p_same_between",
@@ -61,10 +62,15 @@ class Interval:
 
 def interval(logarithms: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Return the geometric mean of what the logarithms are of, with Student's interval. Two blocks are the least."""
-    middle = fmean(logarithms)
-    error = stdev(logarithms) / math.sqrt(len(logarithms))
-    reach = float(stdtrit(len(logarithms) - 1, (1 + confidence) / 2)) * error
-    return Interval(math.exp(middle), math.exp(middle - reach), _exp(middle + reach))
+    its = mean_interval(logarithms, confidence)
+    return Interval(math.exp(its.middle), math.exp(its.low), _exp(its.high))
+
+
+def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """Return the mean of `values`, which may be negative, with Student's interval. Two blocks are the least."""
+    middle = fmean(values)
+    reach = float(stdtrit(len(values) - 1, (1 + confidence) / 2)) * stdev(values) / math.sqrt(len(values))
+    return Interval(middle, middle - reach, middle + reach)
 
 
 def _exp(value: float) -> float:
