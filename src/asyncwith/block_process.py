@@ -42,7 +42,8 @@ T = TypeVar("T")
 class Job:
     """What a block process is asked to do. `largest` leaves out bigger sizes, `not_timed` is known before.
 
-    `started` is a reading of the monotonic clock, which all processes share, so that starting up counts as well.
+    `started` is a reading of the monotonic clock, which all processes share, so that starting up counts as well. `code` is the
+    version of our own code. Blocks of one `turn` were measured right after each other, to be compared.
     """
 
     id: str
@@ -58,6 +59,8 @@ class Job:
     padding: int
     block: str
     word: str
+    code: str | None = None
+    turn: str | None = None
 
 
 def main() -> None:
@@ -87,6 +90,8 @@ def main() -> None:
             each.turn(crew, chance)
     seconds = time.monotonic() - job.started
     conditions = {
+        "turn": job.turn,
+        "prefix": sys.prefix,
         "seed": job.seed,
         "hash_seed": job.hash_seed,
         "padding": job.padding,
@@ -104,7 +109,7 @@ def main() -> None:
                 )
     block = Block(
         id=job.id,
-        provenance=provenance(),
+        provenance=provenance(job.code),
         conditions=conditions,
         reference=crew.reference,
         loops={id_: slicer.loop.version() for id_, slicer in crew.slicers.items()},

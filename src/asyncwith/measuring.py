@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from asyncwith.arms import load_questions
@@ -26,10 +27,11 @@ from asyncwith.blocks import Block, check_origin, read_block, read_blocks
 from asyncwith.costs import Costs
 from asyncwith.deriving import derive_from
 from asyncwith.errors import AsyncwithError, UsageError
+from asyncwith.interpreters import OURS, Interpreter
 from asyncwith.loops import find_loop
 from asyncwith.rooms import room
 
-__all__ = ["NORMAL", "QUICK", "RIGOROUS", "NothingMeasuredError", "Plan", "Progress", "measure"]
+__all__ = ["NORMAL", "QUICK", "RIGOROUS", "Measurement", "NothingMeasuredError", "Plan", "Progress", "measure"]
 
 PATIENCE = 10.0  # seconds without a new slice until a loop is said to hang; the longest slices take a tenth of one
 LOOKS = (
@@ -95,29 +97,38 @@ def measure(
     Blocks that `directory` already holds count. `folder` is the bench room unless told otherwise. Raises `InputError` if
     there are blocks of another origin, and `NothingMeasuredError` if not even the reference loop can be timed.
     """
-    work = _Work(folder or room("bench"), questions, loops, directory / "blocks", plan, progress)
+    work = Measurement(folder or room("bench"), questions, loops, directory / "blocks", plan, progress)
     while not work.enough():
         work.add_block()
     return derive_from(work.blocks(), until=plan.until)
 
 
-class _Work:
-    """One measurement: what is asked, the blocks that are there, and what became of the loops."""
+class Measurement:
+    """One measurement: what is asked of which Python, the blocks that are there, and what became of the loops."""
 
     def __init__(
-        self, folder: Path, questions: Sequence[str], specs: Sequence[str], blocks: Path, plan: Plan, report: Report
+        self,
+        folder: Path,
+        questions: Sequence[str],
+        specs: Sequence[str],
+        blocks: Path,
+        plan: Plan,
+        report: Report,
+        python: Interpreter = OURS,
     ) -> None:
         asked = load_questions(folder, questions)
         self.folder, self.specs, self.directory, self.plan, self.report = folder, specs, blocks, plan, report
         self.questions = [question.name for question in asked]
-        self.labels = [arm.label for question in asked for arm in question.arms if (arm.size or 1) <= plan.largest]
+        self.there = python.survey(folder, self.questions, specs)
+        self.python = Interpreter(self.there.executable)  # the one itself, and no script that looks for it each time
+        self.labels = [label for label, size in self.there.arms if (size or 1) <= plan.largest]
         loops = [find_loop(spec) for spec in specs]
         self.loops = [loop.id for loop in loops]
         if len(set(self.loops)) < len(self.loops):
             raise UsageError(f"of these loops two have the same name: {', '.join(self.loops)}")
         self.found = read_blocks(blocks)
         self.ends: Counter[str] = Counter()  # how often a process died or fell silent while the loop ran
-        self.not_timed = {loop.id: reason for loop in loops if (reason := loop.absence())}
+        self.not_timed = dict(self.there.absences)
         for block in self.found:
             self.not_timed |= block.not_timed
 
@@ -137,7 +148,7 @@ class _Work:
         at_look = (len(blocks) - self.plan.least) % LOOKS == 0
         return at_look and costs is not None and costs.half_width <= self.plan.until
 
-    def add_block(self) -> None:
+    def add_block(self, turn: str | None = None) -> None:
         """Measure one more block and file it, or learn that a loop takes the process down; twice, and it is out."""
         reference = self.loops[0]
         if reference in self.not_timed:
@@ -146,7 +157,7 @@ class _Work:
         with tempfile.TemporaryDirectory(prefix="asyncwith-") as scratch:
             word, errors = Path(scratch, "word"), Path(scratch, "errors")
             word.touch()
-            job = self._job(word)
+            job = self._job(word, turn)
             end = self._watch(job, word, errors)
             if end is None:
                 self._file(Path(job.block))
@@ -167,7 +178,7 @@ class _Work:
         self.found.append(block)
         self.not_timed |= block.not_timed
 
-    def _job(self, word: Path) -> Job:
+    def _job(self, word: Path, turn: str | None) -> Job:
         id_ = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
         return Job(
             id=id_,
@@ -183,13 +194,15 @@ class _Work:
             padding=secrets.randbelow(4096),
             block=str(self.directory / f"{id_}.unfiled"),
             word=str(word),
+            code=version("asyncwith"),
+            turn=turn,
         )
 
     def _watch(self, job: Job, word: Path, errors: Path) -> str | None:
         """Run the process of a block; return None if it ended well, and what happened to it if not."""
         environment = {name: value for name, value in os.environ.items() if name not in DISTORTING}
         environment |= {"PYTHONHASHSEED": str(job.hash_seed), "ASYNCWITH_PADDING": "x" * job.padding}
-        command = [sys.executable, "-m", "asyncwith.block_process", json.dumps(asdict(job))]
+        command = self.python.command("asyncwith.block_process", json.dumps(asdict(job)))
         with errors.open("wb") as stderr:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr, env=environment

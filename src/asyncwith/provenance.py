@@ -13,13 +13,17 @@ from typing import Any
 
 __all__ = ["PACKAGES", "cpu_model", "provenance"]
 
-PACKAGES = ("asyncwith", "anyio", "trio", "uvloop", "winloop", "pyperf", "pytest")
+PACKAGES = ("anyio", "trio", "uvloop", "winloop", "pyperf", "pytest")
 
 
-def provenance() -> dict[str, Any]:
-    """Return the provenance that goes into every file of results, as plain data."""
+def provenance(code: str | None = None) -> dict[str, Any]:
+    """Return the provenance that goes into every file of results, as plain data.
+
+    `code` is the version of our own code where it was lent to an environment that may have none or another.
+    """
+    code = code or version("asyncwith")
     return {
-        "asyncwith": version("asyncwith"),
+        "asyncwith": code,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
@@ -30,7 +34,7 @@ def provenance() -> dict[str, Any]:
         "machine": platform.machine(),
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
-        "packages": _packages(),
+        "packages": {"asyncwith": code, **_packages()},
     }
 
 
