@@ -24,7 +24,8 @@ class Arm:
     """One thing timed. `size` is how many managers (or suspensions) one operation has, by which its figure is divided.
 
     A `control` never suspends, so the loop takes no part in it and its true ratio between loops is 1. The `floor` is what the
-    other arms of the question are compared with on the same loop.
+    other arms of the question are compared with on the same loop. `holds` names the constructs of
+    the room's `constructs.toml` whose clauses have to hold on a loop for the arm to be timed there.
     """
 
     question: str
@@ -32,6 +33,7 @@ class Arm:
     size: int | None
     control: bool
     floor: bool
+    holds: tuple[str, ...]
     timed: Timed = field(compare=False)
 
     @property
@@ -49,17 +51,24 @@ class Question:
     """What a bench program asks, and the arms that answer it.
 
     The name is that of the program's file. A program ends with `question.main()` under `if __name__ == "__main__":`, which
-    makes it a pyperf program of its own.
+    makes it a pyperf program of its own. `holds` is that of all arms but the floor that do not name their own.
     """
 
-    def __init__(self, name: str, asks: str) -> None:
+    def __init__(self, name: str, asks: str, *, holds: Iterable[str] = ()) -> None:
         self.name = name
         self.asks = asks
+        self.holds = tuple(holds)
         self.arms: list[Arm] = []
         self.file = ""
 
     def arm(
-        self, name: str, *, sizes: Iterable[int] = (), control: bool = False, floor: bool = False
+        self,
+        name: str,
+        *,
+        sizes: Iterable[int] = (),
+        control: bool = False,
+        floor: bool = False,
+        holds: Iterable[str] | None = None,
     ) -> Callable[[Body], Body]:
         """Declare an arm; the body of the decorated `async def` is what is timed.
 
@@ -67,11 +76,13 @@ class Question:
         to each of `sizes` in turn. Figures are then divided by `n`. A body written for one fixed size names that one size.
         """
 
+        constructs = tuple(holds) if holds is not None else () if floor else self.holds
+
         def declare(body: Body) -> Body:
             self.file = body.__code__.co_filename
             timed = compile_timed(body)
             for size in tuple(sizes) or (None,):
-                arm = Arm(self.name, name, size, control, floor, timed)
+                arm = Arm(self.name, name, size, control, floor, constructs, timed)
                 if arm.label in (other.label for other in self.arms):
                     raise InputError(
                         f"{body.__code__.co_filename}:{body.__code__.co_firstlineno}: the arm {arm.label!r} is there already"
