@@ -12,8 +12,10 @@ from statistics import fmean, median
 from typing import Literal
 
 from asyncwith.blocks import Block, Record, Slice, read_blocks
+from asyncwith.cost_model import cost_model
 from asyncwith.costs import Cell, Control, Costs, QuestionCosts
 from asyncwith.errors import InputError
+from asyncwith.growth import growth
 from asyncwith.statistics import CONFIDENCE, MARGIN, Interval, Word, holm, interval, p_same, word
 
 __all__ = ["derive", "derive_from"]
@@ -42,10 +44,11 @@ def derive_from(blocks: Sequence[Block], *, until: float = 0.01) -> Costs:
     order = list(dict.fromkeys([blocks[0].reference, *loops, *not_timed]))
     answers = [_Answer(blocks, name, order, not_timed) for name in sorted(asks)]
     controls = [control for answer in answers for control in answer.controls]
+    timed = [loop for loop in order if loop not in not_timed]
     return Costs(
         provenance=dict(blocks[0].provenance),
         reference=blocks[0].reference,
-        loops={loop: loops[loop] for loop in order if loop not in not_timed},
+        loops={loop: loops[loop] for loop in timed},
         confidence=CONFIDENCE,
         margin=MARGIN,
         until=until,
@@ -54,6 +57,8 @@ def derive_from(blocks: Sequence[Block], *, until: float = 0.01) -> Costs:
         holds=all(control.held for control in controls),
         controls=tuple(controls),
         questions=tuple(answer.table(asks[answer.name]) for answer in answers),
+        terms=cost_model(blocks, timed, {control.question for control in controls if not control.held}),
+        growth=growth(blocks, timed),
     )
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "p_beyond",
     "p_same",
     "p_same_between",
+    "slope",
     "word",
 ]
 
@@ -75,6 +76,13 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
 
 def _exp(value: float) -> float:
     return math.exp(min(value, 700.0))  # two blocks that contradict each other reach farther than a float does
+
+
+def slope(xs: Sequence[float], ys: Sequence[float]) -> float:
+    """Return the slope of the straight line nearest to the points."""
+    middle_x, middle_y = fmean(xs), fmean(ys)
+    spread = sum((x - middle_x) ** 2 for x in xs)
+    return sum((x - middle_x) * (y - middle_y) for x, y in zip(xs, ys, strict=True)) / spread
 
 
 def p_same(logarithms: Sequence[float]) -> float:

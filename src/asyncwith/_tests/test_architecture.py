@@ -22,6 +22,8 @@ FLOORS = (
     {"explain"},
     {"outcomes", "pyperf_files", "run_directory"},
     {"deriving"},
+    {"growth"},
+    {"cost_model"},
     {"costs"},
     {"interpreters"},
     {"hosts", "departures", "block_process", "counting_process", "surveying_process", "blocks"},
