@@ -9,22 +9,19 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from asyncwith.errors import InputError, UsageError
-from asyncwith.timed import Timed, compile_timed, parsed
+from asyncwith.timed import Body, Timed, parsed
 
 __all__ = ["Arm", "Question", "load_questions"]
-
-Body = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class Arm:
     """One thing timed. `size` is how many managers (or suspensions) one operation has, by which its figure is divided.
 
-    A `control` never suspends, so the loop takes no part in it and its true ratio between loops is 1. The `floor` is what the
-    other arms of the question are compared with on the same loop. `holds` names the constructs of
+    A `control` never suspends, so the loop takes no part in it and its true ratio between loops is 1. A `floor` is what the
+    arms that follow it, up to the next one, are compared with on the same loop. `holds` names the constructs of
     the room's `constructs.toml` whose clauses have to hold on a loop for the arm to be timed there.
     """
 
@@ -69,18 +66,19 @@ class Question:
         control: bool = False,
         floor: bool = False,
         holds: Iterable[str] | None = None,
+        trio: Body | None = None,
     ) -> Callable[[Body], Body]:
         """Declare an arm; the body of the decorated `async def` is what is timed.
 
         The body may ask for `suspend`, the loop's own way to suspend once (`await suspend()`), and for `n`, which is bound
         to each of `sizes` in turn. Figures are then divided by `n`. A body written for one fixed size names that one size.
+        Where trio does the same by other means, such as a nursery for a task group, `trio` is a function with its body.
         """
-
         constructs = tuple(holds) if holds is not None else () if floor else self.holds
 
         def declare(body: Body) -> Body:
             self.file = body.__code__.co_filename
-            timed = compile_timed(body)
+            timed = Timed(body, trio)
             for size in tuple(sizes) or (None,):
                 arm = Arm(self.name, name, size, control, floor, constructs, timed)
                 if arm.label in (other.label for other in self.arms):

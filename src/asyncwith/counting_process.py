@@ -76,7 +76,6 @@ class _Counter:
 
     def __init__(self, spec: str, words: int) -> None:
         self.loop = find_loop(spec)
-        self.suspend = suspension(self.loop)
         self.words = words
 
     def count(self, address: tuple[str, int], timed: Timed, size: int | None) -> None:
@@ -96,12 +95,12 @@ class _Counter:
         readings: list[int] = []
 
         async def main() -> None:
-            await self.suspend()
-            await timed(max(1, WARM // (size or 1)), self.suspend, size)
+            await suspension(self.loop)()
+            await timed(max(1, WARM // (size or 1)), self.loop, size)
             readings.append(_reading())
-            await timed(operations, self.suspend, size)
+            await timed(operations, self.loop, size)
             readings.append(_reading())
-            await timed(2 * operations, self.suspend, size)
+            await timed(2 * operations, self.loop, size)
             readings.append(_reading())
 
         self.loop.run(main)

@@ -14,14 +14,16 @@ from functools import cache, partial
 from itertools import repeat
 from time import perf_counter_ns, thread_time_ns
 from types import FunctionType
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from asyncwith.errors import InputError
 from asyncwith.loops import Loop
 
 __all__ = ["Suspend", "Timed", "compile_timed", "parsed", "suspension", "time_nothing"]
 
+Body = Callable[..., Any]
 Suspend = Callable[[], Awaitable[object]]
+TimedCoroutine = Callable[[int, Suspend, int | None], Awaitable[tuple[int, int]]]  # operations, suspend, n: wall, CPU
 GIVEN = {"n", "suspend"}  # what an arm may ask for: its size, and how the loop suspends
 
 # Thread time costs a system call, so it is read outside of the wall time.
@@ -37,11 +39,16 @@ async def timed(operations, suspend, n, *, repeat=None, wall=None, cpu=None):
 TOOLS = {"@repeat": repeat, "@wall": perf_counter_ns, "@cpu": thread_time_ns}
 
 
-class Timed(Protocol):
-    """Perform an arm so many times; return the nanoseconds of wall time and of this thread's CPU time that it took."""
+class Timed:
+    """What is timed of an arm: the same body on every loop, unless trio has one of its own."""
 
-    def __call__(self, operations: int, suspend: Suspend, n: int | None, /) -> Awaitable[tuple[int, int]]:
-        """Return the two durations."""
+    def __init__(self, body: Body, trio: Body | None = None) -> None:
+        common = compile_timed(body)
+        self.coroutines = {"asyncio": common, "trio": common if trio is None else compile_timed(trio)}
+
+    def __call__(self, operations: int, loop: Loop, n: int | None) -> Awaitable[tuple[int, int]]:
+        """Perform the arm so many times in `loop`, which runs; return the nanoseconds of wall and of this thread's CPU time."""
+        return self.coroutines[loop.family](operations, suspension(loop), n)
 
 
 def suspension(loop: Loop) -> Suspend:
@@ -76,7 +83,7 @@ class _Unspeakable(ast.NodeTransformer):
         return node
 
 
-def compile_timed(function: Callable[..., Any]) -> Timed:
+def compile_timed(function: Body) -> TimedCoroutine:
     """Return the coroutine function that times the body of `function`.
 
     Raises `InputError` for a body that cannot stand in a loop between two clocks.
@@ -92,10 +99,10 @@ def compile_timed(function: Callable[..., Any]) -> Timed:
     exec(code, function.__globals__, made)  # noqa: S102 - the program's own text among the program's own names
     timed = made[definition.name]
     timed.__kwdefaults__ = TOOLS
-    return cast("Timed", timed)
+    return cast("TimedCoroutine", timed)
 
 
-def _definition(function: Callable[..., Any]) -> ast.AsyncFunctionDef:
+def _definition(function: Body) -> ast.AsyncFunctionDef:
     """Return the parsed definition of `function`, if its body can be lifted out."""
     if not isinstance(function, FunctionType):
         raise InputError(f"{function!r} cannot be an arm", "decorate an `async def`")
@@ -143,4 +150,4 @@ async def _nothing() -> None:
     pass
 
 
-time_nothing = compile_timed(_nothing)  # what the loop around an arm costs by itself
+time_nothing = Timed(_nothing)  # what the loop around an arm costs by itself

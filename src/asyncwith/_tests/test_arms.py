@@ -14,7 +14,6 @@ from asyncwith.errors import InputError, UsageError
 from asyncwith.loops import find_loop
 from asyncwith.rooms import room
 from asyncwith.slices import Slicer, deep
-from asyncwith.timed import suspension
 
 QUESTIONS = load_questions(room("bench"))
 ARMS = [arm for question in QUESTIONS for arm in question.arms]
@@ -52,11 +51,21 @@ def question(folder, text=PROGRAM):
     return load_questions(folder)[0]
 
 
+def alone(arm, operations):
+    """Perform an arm that never suspends, without any loop."""
+    return finish(arm.timed(operations, find_loop("asyncio"), arm.size))
+
+
 def finish(coroutine):
     """Run a coroutine that never suspends, without any loop."""
     with pytest.raises(StopIteration) as stopped:
         coroutine.send(None)
     return stopped.value.value
+
+
+def names(arm):
+    """Return the names of the program that an arm belongs to."""
+    return arm.timed.coroutines["asyncio"].__globals__
 
 
 def instructions_of_body(function):
@@ -72,31 +81,32 @@ def instructions_of_body(function):
 
 def test_the_timed_body_is_compiled_as_if_written_by_hand_into_the_loop(tmp_path):
     (arm,) = question(tmp_path).arms
-    body = instructions_of_body(arm.timed)
-    assert body == instructions_of_body(arm.timed.__globals__["by_hand"])
+    timed = arm.timed.coroutines["asyncio"]
+    body = instructions_of_body(timed)
+    assert body == instructions_of_body(timed.__globals__["by_hand"])
     assert len(body) > 20
 
 
 def test_the_body_runs_as_often_as_it_is_asked_to(tmp_path):
     (arm,) = question(tmp_path).arms
-    finish(arm.timed(7, None, None))
-    assert len(arm.timed.__globals__["seen"]) == 7
+    alone(arm, 7)
+    assert len(names(arm)["seen"]) == 7
 
 
 def test_the_clocks_are_read_next_to_the_loop(tmp_path):
     (arm,) = question(tmp_path, PROGRAM.replace("seen.append(manager)", "pass", 1)).arms
-    arm.timed.__kwdefaults__ = {
+    arm.timed.coroutines["asyncio"].__kwdefaults__ = {
         "@repeat": itertools.repeat,
         "@wall": iter([5, 25]).__next__,
         "@cpu": iter([3, 10]).__next__,
     }
-    assert finish(arm.timed(1, None, None)) == (20, 7)
+    assert alone(arm, 1) == (20, 7)
 
 
 def test_a_traceback_shows_the_line_of_the_program(tmp_path):
     (arm,) = question(tmp_path, PROGRAM.replace("seen.append(manager)", "1 / 0", 1)).arms
     with pytest.raises(ZeroDivisionError) as caught:
-        arm.timed(1, None, None).send(None)
+        alone(arm, 1)
     last = traceback.extract_tb(caught.value.__traceback__)[-1]
     assert (last.filename, last.line) == (str(tmp_path / "example.py"), "1 / 0")
 
@@ -118,7 +128,7 @@ def test_a_body_that_would_leave_the_loop_is_refused_with_its_line(tmp_path, bod
 def test_leaving_a_loop_of_its_own_is_allowed(tmp_path):
     body = "while True:\n        break"
     text = f"from asyncwith import Question\nexample = Question('example', '')\n@example.arm('x')\nasync def _():\n    {body}\n"
-    finish(question(tmp_path, text).arms[0].timed(3, None, None))
+    alone(question(tmp_path, text).arms[0], 3)
 
 
 def test_an_arm_may_not_use_the_function_around_it(tmp_path):
@@ -159,9 +169,26 @@ def test_each_size_is_an_arm_that_is_given_its_n(tmp_path):
     """
     arms = question(tmp_path, text).arms
     for arm in arms:
-        finish(arm.timed(1, None, arm.size))
+        alone(arm, 1)
     assert [(arm.name, arm.size) for arm in arms] == [("many", 1), ("many", 10)]
-    assert arms[0].timed.__globals__["seen"] == [1, 10]
+    assert names(arms[0])["seen"] == [1, 10]
+
+
+def test_where_trio_has_a_body_of_its_own_that_one_is_timed_there(tmp_path):
+    text = """
+    from asyncwith import Question
+    example = Question('example', '')
+    seen = []
+    async def otherwise(n):
+        seen.append(('trio', n))
+    @example.arm('one', trio=otherwise, sizes=(3,))
+    async def _(n):
+        seen.append(('asyncio', n))
+    """
+    (arm,) = question(tmp_path, text).arms
+    for loop in ("uvloop", "trio"):
+        finish(arm.timed(1, find_loop(loop), arm.size))
+    assert names(arm)["seen"] == [("asyncio", 3), ("trio", 3)]
 
 
 def test_the_digest_changes_with_the_code_and_not_with_comments(tmp_path):
@@ -194,7 +221,7 @@ def test_each_question_has_one_floor(asked):
 
 @pytest.mark.parametrize("arm", [arm for arm in ARMS if arm.control], ids=lambda arm: arm.label)
 def test_a_control_never_suspends(arm):
-    finish(arm.timed(2, suspension(find_loop("asyncio")), arm.size))
+    alone(arm, 2)
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop", "trio"])

@@ -59,10 +59,10 @@ import os, runpy, sys
 from asyncwith import counting_process as its
 turns, end, perform = 0, os._exit, its._Counter.perform
 def counted(self, timed, size):
-    async def turn(operations, suspend, n):
+    async def turn(operations, loop, n):
         global turns
         turns += operations * (7 if timed is its.time_nothing else 107 * (n or 1) + 7)
-        await timed(0, suspend, n)
+        await timed(0, loop, n)
     return perform(self, turn, size)
 def ended(code):
     with open({files!r}.replace("%p", str(os.getpid())), "w") as file:
