@@ -52,14 +52,14 @@ class Contrast:
 
 
 CONTRASTS = (
-    Contrast("await of a coroutine", "floors: coroutine"),
-    Contrast("class manager, entered and left", "entering: slotted class"),
+    Contrast("awaiting a coroutine", "floors: coroutine"),
+    Contrast("class manager", "entering: slotted class"),
     Contrast("one suspension", "suspending: in the body × n"),
-    Contrast("@asynccontextmanager, beyond a class", "entering: @asynccontextmanager", "entering: slotted class"),
-    Contrast("hooks of asynchronous generators", "hooking: hooks of the loop", "hooking: no hooks"),
-    Contrast("exit stack, beyond each manager", "stacking: slotted class × n", "entering: slotted class"),
-    Contrast("exception that propagates", "raising: class, propagated", "entering: slotted class"),
-    Contrast("exception that is suppressed", "raising: class, suppressed", "entering: slotted class"),
+    Contrast("@asynccontextmanager adds", "entering: @asynccontextmanager", "entering: slotted class"),
+    Contrast("generator hooks add", "hooking: hooks of the loop", "hooking: no hooks"),
+    Contrast("exit stack adds", "stacking: slotted class × n", "entering: slotted class"),
+    Contrast("propagating adds", "raising: class, propagated", "entering: slotted class"),
+    Contrast("suppressing adds", "raising: class, suppressed", "entering: slotted class"),
 )
 
 
@@ -162,8 +162,8 @@ def _estimate(loop: str, values: Sequence[float | str]) -> Estimate:
     return Estimate(loop, seconds=cost.middle, low=cost.low, high=cost.high)
 
 
-def _owner(estimates: Sequence[Estimate], *, never_suspends: bool) -> Literal["the loop", "the construct", "unproven"]:
+def _owner(estimates: Sequence[Estimate], *, never_suspends: bool) -> Literal["loop", "construct", "unproven"]:
     verdicts = {estimate.verdict for estimate in estimates if not estimate.absent} - {"reference"}
     if never_suspends or verdicts == {"equivalent"}:
-        return "the construct"
-    return "the loop" if verdicts & {"faster", "slower"} else "unproven"
+        return "construct"
+    return "loop" if verdicts & {"faster", "slower"} else "unproven"

@@ -34,7 +34,7 @@ class Control:
 class Cell:
     """One arm on one loop. Times are seconds per operation, or per manager where there is a size, without the empty loop.
 
-    `ratio` is to the reference loop, `of_floor` to the floor of the question on the same loop; each comes with the bounds of
+    `ratio` is to the reference loop, `of_floor` to the last floor before it on the same loop; each comes with the bounds of
     its interval. `agree` is false where CPU time contradicts wall time. A cell with `not_timed` has no figures. The last
     three have an item per block: seconds, ratio, and how many operations these are of.
     """
@@ -101,13 +101,13 @@ class Estimate:
 class Term:
     """One building block of what a statement costs, and how its figure comes from the arms.
 
-    `owner` tells what the term belongs to: "the loop" if it is proven to differ between loops, "the construct" if it is proven
-    to be the same on all of them.
+    `owner` tells what the term belongs to: the loop if it is proven to differ between loops, the construct if that is proven to
+    cost the same on all of them or never reaches any.
     """
 
     name: str
     formula: str
-    owner: Literal["the loop", "the construct", "unproven"]
+    owner: Literal["loop", "construct", "unproven"]
     estimates: tuple[Estimate, ...]
 
 

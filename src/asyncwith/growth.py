@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from asyncwith.blocks import Block
 from asyncwith.cost_model import figures_of
 from asyncwith.costs import Growth
 from asyncwith.statistics import CONFIDENCE, mean_interval, slope
 
-__all__ = ["FASTER_THAN_LINEAR", "growth"]
+__all__ = ["FASTER_THAN_LINEAR", "faster_than_size", "growth"]
 
 # Caches alone make each of ten times as many managers dearer, by a tenth or so: powers of 1.04 to 1.08 were measured where the
 # code is linear to the instruction. What needs n·log(n) has 1.15 between a hundred and ten thousand.
@@ -33,6 +33,21 @@ def growth(blocks: Sequence[Block], loops: Sequence[str]) -> tuple[Growth, ...]:
         _growth(arm, loop, sizes, of_blocks, 1 - (1 - CONFIDENCE) / len(powers))
         for (arm, loop), (sizes, of_blocks) in powers.items()
     )
+
+
+def faster_than_size(growths: Iterable[Growth]) -> list[str]:
+    """Return a sentence for each arm that is proven to grow faster than its size."""
+    found: dict[tuple[str, str, int, int], list[str]] = {}
+    for each in growths:
+        if each.faster:
+            width = (each.high - each.low) / 2
+            found.setdefault((each.question, each.arm, each.smallest, each.largest), []).append(
+                f"{each.power:.2f} ± {width:.2f} on {each.loop}"
+            )
+    return [
+        f"{question}: {arm} grows faster than its size: from {smallest:,} to {largest:,} with the power {', '.join(powers)}"
+        for (question, arm, smallest, largest), powers in found.items()
+    ]
 
 
 def _powers(costs: Sequence[Mapping[int | None, float]]) -> tuple[list[int], list[float]] | None:

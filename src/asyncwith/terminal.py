@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from asyncwith.conforming import Conformed
-from asyncwith.costs import Cell, Costs, QuestionCosts
+from asyncwith.costs import Cell, Costs, Estimate, QuestionCosts
 from asyncwith.counters import Counted, CountedCell
 from asyncwith.exploring import Explored
+from asyncwith.growth import faster_than_size
 from asyncwith.hosts import NO_LOOP
 from asyncwith.outcomes import Tally
 
@@ -164,10 +165,35 @@ def print_costs(console: Console, costs: Costs) -> None:
         console.print(Text(f"{question.name}: {question.asks}"), style="bold")
         console.print(table(["", *costs.loops], _rows(question, costs), numbers=True))
         console.print()
+    _print_terms(console, costs)
+    for said in faster_than_size(costs.growth):
+        console.print(Text(said))
     broken = [control for control in costs.controls if not control.held]
     for control in broken[:REASONS_SHOWN]:
         console.print(Text(f"control broken: {control.name}, {control.question}, {control.arm}: {control.why}"))
     console.print(Text(f"{costs.blocks} blocks in {costs.seconds:.0f} s, {controls(costs)}."), style="dim")
+
+
+def _print_terms(console: Console, costs: Costs) -> None:
+    """Print the cost model, if any of it is there, and what the rest lacks."""
+    there = [term for term in costs.terms if not all(each.absent for each in term.estimates)]
+    if not there:
+        return
+    console.print(Text("cost model: what each building block costs, and what that belongs to"), style="bold")
+    rows = [[term.name, *map(_estimate, term.estimates), term.owner] for term in there]
+    console.print(table(["", *costs.loops, "of"], rows, numbers=True))
+    for term in costs.terms:
+        for reason in dict.fromkeys(each.absent for each in term.estimates if each.absent):
+            console.print(Text(f"{term.name}: {reason}"), style="dim")
+    console.print()
+
+
+def _estimate(estimate: Estimate) -> str:
+    if estimate.seconds is None or estimate.low is None or estimate.high is None:
+        return "·"
+    width = (estimate.high - estimate.low) / 2 / abs(estimate.seconds)
+    ratio = f" ×{estimate.ratio:.2f}" if estimate.verdict in ("faster", "slower") else ""
+    return f"{duration(estimate.seconds)} ±{width:.0%}{ratio}"
 
 
 def controls(costs: Costs) -> str:
