@@ -81,6 +81,7 @@ class _Reporter:
         self.progress = progress
         self.state: Conformance | None = None
         self.errors: list[str] = []
+        self.lost: list[str] = []
 
     def pytest_configure(self, config: pytest.Config) -> None:
         self.config = config
@@ -95,6 +96,11 @@ class _Reporter:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
             self.errors.append(str(report.longrepr).strip().splitlines()[-1])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the traceback of a check that has no outcome: a fault of ours, which must not stay silent."""
+        if report.failed and "outcome" not in dict(report.user_properties):
+            self.lost.append(f"{report.nodeid} was lost\n{report.longreprtext}")
 
     def pytest_warning_recorded(self, warning_message: Any) -> None:
         """Swallow: the terminal is not here to print them, and scenarios keep their own."""
@@ -117,10 +123,12 @@ def conform(request: Request, progress: Callable[[int, Tally], None]) -> Conform
     if state is None or code == pytest.ExitCode.USAGE_ERROR:
         raise UsageError(said.getvalue().replace("ERROR: ", ""))
     judging = state.judging
-    failing = judging.tally.failing
+    stories = [
+        explain(state.clauses[each.check.clause], each, judging.again(each.check)) for each in judging.tally.failing
+    ]
     return Conformed(
         tally=judging.tally,
-        stories=tuple(explain(state.clauses[each.check.clause], each, judging.again(each.check)) for each in failing),
+        stories=(*stories, *reporter.lost),
         loops=tuple(loop.id for loop in judging.loops if loop.id not in judging.absent),
         absent=judging.absent,
         seconds=time.monotonic() - started,

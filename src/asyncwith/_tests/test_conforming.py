@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from asyncwith.conforming import Request, conform
+from asyncwith.hosts import Hosts
+
 ASYNCWITH = (sys.executable, "-m", "asyncwith")
 QUICK = "PROT-04 or PROT-16"  # two clauses that hold everywhere
 
@@ -53,6 +56,17 @@ def test_a_failure_is_1_and_tells_its_story(tmp_path, faulty_library):
     assert done.returncode == 1
     assert "expected" in done.stdout
     assert f"again: asyncwith conform -k UTIL-01 --loop asyncio --library {faulty_library}" in done.stdout
+
+
+def test_a_fault_of_our_own_is_told_and_1(monkeypatch):
+    def broken(self, check):
+        raise RuntimeError(f"no way to judge {check.clause}")
+
+    monkeypatch.setattr(Hosts, "_settle", broken)
+    conformed = conform(Request(keyword="PROT-04", loops=["asyncio"]), lambda *_: None)
+    assert conformed.tally.exit_code() == 1
+    assert "PROT-04[asyncio] was lost" in conformed.stories[0]
+    assert "no way to judge PROT-04" in conformed.stories[0]
 
 
 @pytest.mark.parametrize(
