@@ -94,8 +94,9 @@ class _Answer:
 
     def _add(self, block: Block) -> None:
         records = [record for record in block.records if record.question == self.name]
-        floor = next((record for record in records if record.floor), None)
-        for record in records:
+        floor: Record | None = None
+        for record in sorted(records, key=lambda record: record.place):
+            floor = record if record.floor else floor
             self.arms.setdefault(record.label, record)
             reference = _logs(block, record, record.slices[self.reference])
             reference_cpu = _cpu(block, record, record.slices[self.reference])

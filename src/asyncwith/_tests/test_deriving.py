@@ -5,6 +5,7 @@ import math
 import random
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -41,6 +42,17 @@ def test_the_figures_are_those_of_the_machine():
         24.0,
         ["asyncio", "uvloop", "trio"],
     )
+
+
+def test_an_arm_is_compared_with_the_last_floor_before_it():
+    floor, arm = BLOCKS[0].records
+    dearer, later = replace(arm, name="second floor", place=2, floor=True), replace(arm, name="later", place=3)
+    costs = derive_from(
+        [replace(block, records=[later, dearer, arm, floor]) for block in (BLOCKS[0], replace(BLOCKS[0], id="2"))]
+    )
+    assert [cell(costs, name, "asyncio").of_floor for name in ("floor", "class", "second floor", "later")] == [
+        pytest.approx(each, rel=0.02) for each in (1.0, 2.0, 1.0, 1.0)
+    ]
 
 
 def test_figures_of_an_arm_with_a_size_are_per_manager():
