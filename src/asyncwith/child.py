@@ -98,14 +98,24 @@ class Child:
         self._heard.put("")
 
     def _death(self) -> str:
-        try:
-            code = self._process.wait(GRACE)
-        except subprocess.TimeoutExpired:
+        ended = self._has_ended()
+        self._kill()
+        code = self._process.returncode
+        if not ended:
             return "the process closed its pipe"
         if code < 0:
             with suppress(ValueError):
                 return f"the process was killed by {signal.Signals(-code).name}"
         return f"the process exited with code {code}"
+
+    def _has_ended(self) -> bool:
+        """Tell whether the process ends within the grace, leaving its number to it: a stranger might get it next."""
+        deadline = time.monotonic() + GRACE
+        while time.monotonic() < deadline:
+            if _waits_to_be_reaped(self._process):
+                return True
+            time.sleep(0.002)
+        return False
 
     def _lost(self, outcome: Outcome, reason: str) -> Lost:
         self._kill()
@@ -113,6 +123,8 @@ class Child:
         return Lost(outcome, reason, self._words.read().decode(errors="replace")[-LAST_WORDS:])
 
     def _kill(self) -> None:
+        if self._process.returncode is not None:
+            return  # reaped; its number may be somebody else's by now
         with suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
                 os.killpg(self._process.pid, signal.SIGKILL)  # with whatever the scenario started
@@ -126,6 +138,13 @@ class Child:
         for stream in (self._process.stdin, self._process.stdout, self._words):
             with suppress(OSError):
                 stream.close()  # type: ignore[union-attr] # pipes were asked for
+
+
+def _waits_to_be_reaped(process: subprocess.Popen[str]) -> bool:
+    """Tell whether a process has ended; where the system can tell, without reaping it."""
+    if not hasattr(os, "waitid"):
+        return process.poll() is not None
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _message(line: str) -> dict[str, Any] | None:
