@@ -5,13 +5,17 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import AsyncGenerator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import anyio
@@ -25,6 +29,7 @@ KEYBOARD = "library/asyncio-runner.html#handling-keyboard-interruption"
 EVENTS = "library/asyncio-eventloop.html"
 HANDLER = "library/asyncio-eventloop.html#error-handling-api"
 SIGNALS = "library/asyncio-eventloop.html#unix-signals"
+PUNCTUAL = 0.03  # seconds within which a loop that waits should wake, some times of many, on a busy machine too
 
 
 @contextmanager
@@ -1229,3 +1234,542 @@ async def debug_mode_is_what_was_set(trace: Trace) -> None:
         events.set_debug(debug)
         trace(words, events.get_debug())
     events.set_debug(before)
+
+
+@clause(
+    "RUN-94",
+    source=f"{EVENTS}#scheduling-callbacks",
+    on="asyncio",
+    expect=[
+        "call_soon: (), (None,), ((1, 2),), (1, 2, 3, 4, 5, 6), the same object True",
+        "call_later: (), (None,), ((1, 2),), (1, 2, 3, 4, 5, 6), the same object True",
+        "call_soon_threadsafe: (), (None,), ((1, 2),), (1, 2, 3, 4, 5, 6), the same object True",
+        "run_in_executor: (), (None,), ((1, 2),), (1, 2, 3, 4, 5, 6), the same object True",
+    ],
+)
+async def callbacks_get_their_arguments(trace: Trace) -> None:
+    """A callback, and a function for an executor, gets the arguments that were given with it: any number, as they are."""
+    events, thing = asyncio.get_running_loop(), object()
+    for name, schedule in (
+        ("call_soon", events.call_soon),
+        ("call_later", partial(events.call_later, 0)),
+        ("call_soon_threadsafe", events.call_soon_threadsafe),
+        ("run_in_executor", partial(events.run_in_executor, None)),
+    ):
+        seen: list[Any] = []
+        for arguments in (), (None,), ((1, 2),), (1, 2, 3, 4, 5, 6), (thing,):
+            done = asyncio.Event()
+
+            def called(*got: object, done: asyncio.Event = done, seen: list[Any] = seen) -> None:
+                seen.append(got)
+                events.call_soon_threadsafe(done.set)
+
+            schedule(called, *arguments)
+            await done.wait()
+        trace(f"{name}:", ", ".join(map(repr, seen[:-1])) + ",", "the same object", seen[-1][0] is thing)
+
+
+@clause(
+    "RUN-95",
+    source=f"{EVENTS}#asyncio.loop.call_soon",
+    on="asyncio",
+    expect=["called 5000 times, in order: True", "of 3 equal ones called: 3"],
+)
+async def many_callbacks(trace: Trace) -> None:
+    """Of five thousand callbacks each is called once, in the order of scheduling; equal ones count as several."""
+    events, done, called, equal = asyncio.get_running_loop(), asyncio.Event(), list[int](), list[str]()
+    for number in range(5000):
+        events.call_soon(called.append, number)
+    for _ in range(3):
+        events.call_soon(equal.append, "equal")
+    events.call_soon(done.set)
+    await done.wait()
+    trace(f"called {len(called)} times, in order:", called == sorted(called))
+    trace("of 3 equal ones called:", len(equal))
+
+
+@clause(
+    "RUN-96",
+    source=f"{EVENTS}#running-and-stopping-the-loop",
+    on="asyncio",
+    expect=["first run", "the callback", "the timer", "second run"],
+)
+def what_a_run_leaves_the_next_one_finds(trace: Trace, loop: Loop) -> None:
+    """Callbacks and timers that wait when a loop stops are called when it is run again."""
+    events = loop.options()["loop_factory"]()
+    try:
+
+        async def first() -> None:
+            events.call_later(0.005, trace, "the timer")
+
+        async def second() -> None:
+            done = asyncio.Event()
+            events.call_later(0.01, done.set)
+            await done.wait()
+
+        events.run_until_complete(first())
+        trace("first run")
+        events.call_soon(trace, "the callback")
+        events.run_until_complete(second())
+        trace("second run")
+    finally:
+        events.close()
+
+
+@clause(
+    "RUN-97",
+    source=f"{EVENTS}#asyncio.loop.close",
+    on="asyncio",
+    level="should",
+    expect=["closed", "the loop is closed: RuntimeError('Event loop is closed')"],
+)
+def what_waits_when_a_loop_is_closed(trace: Trace, loop: Loop) -> None:
+    """Callbacks that wait when a loop is closed are never called; a thread that asks too late is told."""
+    events = loop.options()["loop_factory"]()
+    events.call_soon(trace, "never")
+    events.close()
+    trace("closed")
+    try:
+        events.call_soon_threadsafe(trace, "never")
+    except RuntimeError as error:
+        trace("the loop is closed:", error)
+
+
+@clause(
+    "RUN-98",
+    source=HANDLER,
+    on="asyncio",
+    expect=[
+        "at first: None",
+        "then the one that was set: True",
+        "what cannot be called: TypeError",
+        "still: True",
+        "in the end: None",
+        "logged: m",
+        "error: None",
+    ],
+    leaves=["reports"],
+)
+async def the_exception_handler_can_be_asked_for(trace: Trace) -> None:
+    """`get_exception_handler()` gives the handler that was set, None if there is none or it was taken away."""
+
+    def handler(events: object, context: dict[str, Any]) -> None:
+        trace("not called")
+
+    events = asyncio.get_running_loop()
+    trace("at first:", events.get_exception_handler())
+    events.set_exception_handler(handler)
+    trace("then the one that was set:", events.get_exception_handler() is handler)
+    try:
+        events.set_exception_handler("nonsense")  # type: ignore[arg-type] # what is refused
+    except TypeError as error:
+        trace("what cannot be called:", type(error))
+    trace("still:", events.get_exception_handler() is handler)
+    events.set_exception_handler(None)
+    trace("in the end:", events.get_exception_handler())
+    logger, records = logging.getLogger("asyncio"), Records(trace)
+    logger.addHandler(records)
+    try:
+        events.call_exception_handler({"message": "m"})
+    finally:
+        logger.removeHandler(records)
+
+
+@clause(
+    "RUN-99",
+    source=f"{EVENTS}#asyncio.loop.call_exception_handler",
+    on="asyncio",
+    level="should",
+    expect=["callback: handle, message", "task: future, the task: True", "generator: asyncgen, the generator: True"],
+)
+async def reports_name_what_they_are_about(trace: Trace) -> None:
+    """What the exception handler gets names what failed: the handle, the task, the generator."""
+    reports: list[dict[str, Any]] = []
+
+    def fail() -> None:
+        raise ValueError("v")
+
+    async def fail_later() -> None:
+        raise ValueError("v")
+
+    async def held() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+        finally:
+            raise ValueError("v")
+
+    events = asyncio.get_running_loop()
+    events.set_exception_handler(lambda _, context: reports.append(context))
+    events.call_soon(fail)
+    await checkpoint()
+    await checkpoint()
+    trace("callback:", ", ".join(sorted({*reports.pop()} & {"handle", "message"})))
+    task = asyncio.ensure_future(fail_later())
+    await asyncio.wait([task])
+    name = task.get_name()
+    del task
+    gc.collect()
+    about = reports.pop().get("future")
+    trace("task: future, the task:", isinstance(about, asyncio.Task) and about.get_name() == name)
+    generator = held()
+    await anext(generator)
+    await events.shutdown_asyncgens()
+    trace("generator: asyncgen, the generator:", reports.pop().get("asyncgen") is generator)
+
+
+@clause(
+    "RUN-100",
+    source=HANDLER,
+    on="asyncio",
+    expect=["reports: 20", "the loop goes on"],
+)
+async def every_failing_callback_is_reported(trace: Trace) -> None:
+    """Each of many callbacks that fail is reported."""
+    reports: list[dict[str, Any]] = []
+    events, done = asyncio.get_running_loop(), asyncio.Event()
+    events.set_exception_handler(lambda _, context: reports.append(context))
+    for _ in range(20):
+        events.call_soon(divmod, 1, 0)
+    events.call_soon(done.set)
+    await done.wait()
+    trace("reports:", len(reports))
+    trace("the loop goes on")
+
+
+@clause(
+    "RUN-101",
+    source=RUNNER,
+    expect=[
+        "first: True, in turn: True, its own result: True",
+        "second: True, in turn: True, its own result: True",
+        "third: True, in turn: True, its own result: True",
+    ],
+)
+def loops_in_threads_do_not_meet(trace: Trace, loop: Loop) -> None:
+    """Several loops, each in a thread of its own, run at the same time and do not get in each other's way."""
+    names, found, started = ("first", "second", "third"), dict[str, tuple[bool, bool]](), threading.Barrier(3)
+
+    async def main(name: str) -> str:
+        steps: list[tuple[str, int]] = []
+        started.wait(5)  # all three run now
+        home = threading.get_ident()
+
+        async def work(child: str) -> None:
+            for step in range(20):
+                async with Logged(Trace(), child, suspends=1):
+                    steps.append((child, step))
+                if step == 10:
+                    await anyio.sleep(0.001)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work, "a")
+            tasks.start_soon(work, "b")
+        found[name] = (threading.get_ident() == home, sorted(steps) == [(c, s) for c in "ab" for s in range(20)])
+        return name
+
+    results: dict[str, object] = {}
+
+    def run(name: str) -> None:
+        results[name] = loop.run(main, name)
+
+    threads = [threading.Thread(target=run, args=(name,), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    for name in names:
+        home, complete = found.get(name, (False, False))
+        trace(f"{name}: {home}, in turn: {complete}, its own result:", results.get(name) == name)
+
+
+@clause(
+    "RUN-102",
+    source=RUNNER,
+    expect=[
+        *("raised in: fail", "notes: none, cause: None, context: None, hidden: False"),
+        *("raised in: fail", "notes: none, cause: None, context: KeyError('k'), hidden: False"),
+    ],
+)
+def nothing_is_added_to_what_leaves_a_run(trace: Trace, loop: Loop) -> None:
+    """An exception that leaves the run has its traceback, down to where it was raised, and nothing that it had not
+    before.
+    """
+
+    async def fail() -> None:
+        await checkpoint()
+        raise ValueError("v")
+
+    async def fail_while_handling() -> None:
+        try:
+            raise KeyError("k")
+        except KeyError:
+            await fail()
+
+    for main in fail, fail_while_handling:
+        try:
+            loop.run(main)
+        except ValueError as error:
+            trace("raised in:", [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)][-1])
+            trace(
+                f"notes: {getattr(error, '__notes__', 'none')},",
+                f"cause: {error.__cause__}, context: {error.__context__!r}, hidden: {error.__suppress_context__}",
+            )
+
+
+@clause(
+    "RUN-103",
+    source=f"{EVENTS}#asyncio.loop.run_in_executor",
+    on="asyncio",
+    expect=[
+        "given: True",
+        "set as default: True",
+        "no running loop there: True",
+        "side by side: True",
+        "left at once: True",
+    ],
+)
+async def which_executor_runs_a_function(trace: Trace) -> None:
+    """A function runs in the executor that was given, or in the default one that was set, several at a time; who
+    waits for it can be cancelled.
+    """
+    events = asyncio.get_running_loop()
+
+    def name_of_thread() -> str:
+        return threading.current_thread().name
+
+    def running_loop() -> object:
+        return asyncio._get_running_loop()
+
+    with ThreadPoolExecutor(1, "given") as given:
+        trace("given:", (await events.run_in_executor(given, name_of_thread)).startswith("given"))
+        default = ThreadPoolExecutor(2, "asyncio_default")
+        events.set_default_executor(default)
+        found = await events.run_in_executor(None, name_of_thread)
+        trace("set as default:", found.startswith("asyncio_default"))
+        trace("no running loop there:", await events.run_in_executor(None, running_loop) is None)
+        both = threading.Barrier(2)
+        meetings = [events.run_in_executor(None, both.wait, 5) for _ in range(2)]
+        trace("side by side:", sorted(await asyncio.gather(*meetings)) == [0, 1])
+        release = threading.Event()
+        task = asyncio.ensure_future(wait_for_thread(events, release))
+        await checkpoint()
+        await checkpoint()
+        task.cancel()
+        await asyncio.wait([task], timeout=5)
+        trace("left at once:", task.cancelled() and not release.is_set())
+        release.set()
+
+
+async def wait_for_thread(events: asyncio.AbstractEventLoop, release: threading.Event) -> None:
+    """Wait for a thread that waits for `release`."""
+    await events.run_in_executor(None, release.wait, 10)
+
+
+@clause(
+    "RUN-104",
+    source=f"{EVENTS}#watching-file-descriptors",
+    on="asyncio",
+    posix=True,
+    expect=[
+        "called again while there is more: a, b, c",
+        "the later reader takes the place: later",
+        "removed, nobody is called: True",
+        "writer called, the reader is still there: True",
+        "read: d",
+    ],
+)
+async def readers_and_writers(trace: Trace) -> None:
+    """A reader is called as long as there is something to read, until another takes its place or it is removed; the
+    writer of the same descriptor is another matter.
+    """
+    events = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        read, called, again = list[str](), asyncio.Event(), asyncio.Event()
+
+        def reader() -> None:
+            read.append(ours.recv(1).decode())
+            if len(read) == 3:
+                called.set()
+
+        def later() -> None:
+            read.append("later")
+            ours.recv(100)
+            called.set()
+
+        def once_more() -> None:
+            read.append(ours.recv(1).decode())
+            again.set()
+
+        events.add_reader(ours, reader)
+        theirs.sendall(b"abc")
+        await called.wait()
+        trace("called again while there is more:", ", ".join(read))
+        read.clear()
+        called.clear()
+        events.add_reader(ours, later)
+        theirs.sendall(b"x")
+        await called.wait()
+        trace("the later reader takes the place:", ", ".join(read))
+        events.remove_reader(ours)
+        read.clear()
+        theirs.sendall(b"d")
+        await anyio.sleep(0.01)
+        trace("removed, nobody is called:", not read)
+        called.clear()
+        events.add_writer(ours, called.set)
+        events.add_reader(ours, once_more)
+        await called.wait()
+        await again.wait()
+        trace("writer called, the reader is still there:", True)
+        events.remove_writer(ours)
+        events.remove_reader(ours)
+        trace("read:", ", ".join(read))
+
+
+@clause(
+    "RUN-105",
+    source=SIGNALS,
+    on="asyncio",
+    posix=True,
+    expect=["SIGUSR1", "SIGUSR2", "SIGUSR1", "SIGUSR1", "removed: True", "as by default: True"],
+)
+async def each_signal_has_its_handler(trace: Trace) -> None:
+    """Each signal calls the handler that was added for it, each time that it comes."""
+    events, called = asyncio.get_running_loop(), asyncio.Event()
+
+    def handler(name: str) -> None:
+        trace(name)
+        called.set()
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGUSR2)}
+    try:
+        for number in before:
+            events.add_signal_handler(number, handler, number.name)
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR1):
+            called.clear()
+            signal.raise_signal(number)
+            await called.wait()
+        removed = [events.remove_signal_handler(number) for number in before]
+        trace("removed:", all(removed))
+        trace("as by default:", all(signal.getsignal(number) == signal.SIG_DFL for number in before))
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+@clause(
+    "RUN-106",
+    source=f"{EVENTS}#asyncio.loop.call_soon_threadsafe",
+    on="asyncio",
+    level="should",
+    expect=["woken 10 times", "some were without delay: True"],
+)
+async def threads_wake_the_loop_again_and_again(trace: Trace) -> None:
+    """Another thread wakes a loop that waits, each time anew, and not always after a delay."""
+    events, soon = asyncio.get_running_loop(), 0
+
+    def wake(woken: asyncio.Event) -> None:
+        time.sleep(0.001)  # until the loop waits
+        begun.append(time.monotonic())
+        events.call_soon_threadsafe(woken.set)
+
+    for _ in range(10):
+        woken, begun = asyncio.Event(), list[float]()
+        thread = threading.Thread(target=wake, args=(woken,))
+        thread.start()
+        await woken.wait()
+        soon += time.monotonic() - begun[0] < PUNCTUAL
+        thread.join()
+    trace("woken 10 times")
+    trace("some were without delay:", soon >= 2)
+
+
+@clause(
+    "RUN-107",
+    source=f"{EVENTS}#scheduling-callbacks",
+    on="asyncio",
+    level="should",
+    posix=True,
+    expect=["the descriptor had its turn: True", "the other thread had its turn: True"],
+)
+async def callbacks_do_not_keep_others_out(trace: Trace) -> None:
+    """A callback that schedules itself again and again keeps neither descriptors nor other threads from their turn."""
+    events, done = asyncio.get_running_loop(), list[str]()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        begun = time.monotonic()
+
+        def again() -> None:
+            if len(done) < 2 and time.monotonic() - begun < 1:
+                events.call_soon(again)
+            else:
+                over.set()
+
+        def readable() -> None:
+            events.remove_reader(ours)
+            done.append("descriptor")
+
+        over = asyncio.Event()
+        events.add_reader(ours, readable)
+        theirs.sendall(b"x")
+        thread = threading.Thread(target=events.call_soon_threadsafe, args=(done.append, "thread"))
+        thread.start()
+        events.call_soon(again)
+        await over.wait()
+        events.remove_reader(ours)
+        thread.join()
+    trace("the descriptor had its turn:", "descriptor" in done)
+    trace("the other thread had its turn:", "thread" in done)
+
+
+@clause(
+    "RUN-108",
+    source=f"{EVENTS}#asyncio.loop.run_until_complete",
+    on="asyncio",
+    expect=["task of another loop: RuntimeError", "future of another loop: RuntimeError", "run: ValueError"],
+)
+def futures_belong_to_their_loop(trace: Trace, loop: Loop) -> None:
+    """A future, or a task, can be awaited and run in its own loop only."""
+    one, other = loop.options()["loop_factory"](), loop.options()["loop_factory"]()
+
+    async def work() -> None:
+        await checkpoint()
+
+    async def wait_for(name: str, awaitable: Any) -> None:
+        try:
+            await awaitable
+        except RuntimeError as error:
+            trace(f"{name} of another loop:", type(error))
+
+    try:
+        task, future = other.create_task(work()), other.create_future()
+        one.run_until_complete(wait_for("task", task))
+        one.run_until_complete(wait_for("future", future))
+        try:
+            one.run_until_complete(future)
+        except ValueError as error:
+            trace("run:", type(error))
+        other.run_until_complete(task)
+    finally:
+        one.close()
+        other.close()
+
+
+@clause(
+    "RUN-109",
+    source=f"{EVENTS}#watching-file-descriptors",
+    on="asyncio",
+    posix=True,
+    expect=["reader removed: True, again: False", "writer removed: True, again: False"],
+)
+async def removing_readers_and_writers(trace: Trace) -> None:
+    """`remove_reader` and `remove_writer` tell whether there was something to remove."""
+    events = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        events.add_reader(ours, int)
+        trace("reader removed:", f"{events.remove_reader(ours)!r}, again: {events.remove_reader(ours)!r}")
+        events.add_writer(ours, int)
+        trace("writer removed:", f"{events.remove_writer(ours)!r}, again: {events.remove_writer(ours)!r}")
