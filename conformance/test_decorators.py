@@ -616,3 +616,16 @@ async def plain_function_that_returns_an_awaitable(trace: Trace, library: Names)
 
     result = await function(1, b=2)
     trace("result", await result if inspect.isawaitable(result) else result)
+
+
+@clause("DEC-65", source=ASYNC_DECORATOR, expect=["0", "''", "[]", "False", "None"])
+async def results_that_are_false(trace: Trace, library: Names) -> None:
+    """What a decorated function returns comes back as it is, also if it is false."""
+
+    @decorator(Trace(), library)
+    async def function(result: object) -> object:
+        await checkpoint()
+        return result
+
+    for result in 0, "", [], False, None:
+        trace(repr(await function(result)))

@@ -1251,3 +1251,93 @@ async def words_of_the_errors(trace: Trace, library: Names) -> None:
                     raise ValueError("v")
         except RuntimeError as error:
             trace(*error.args)
+
+
+@clause(
+    "ACM-72",
+    source=ASYNCCONTEXTMANAGER,
+    expect=[
+        "the generator gets the same object True",
+        "propagates: the same object True",
+        "the generator gets the same object True",
+        "suppressed",
+    ],
+)
+async def errors_that_are_false(trace: Trace, library: Names) -> None:
+    """An error counts although it is false, as one whose class has a length or a truth of its own."""
+
+    class Falsy(Exception):
+        def __bool__(self) -> bool:
+            return False
+
+    @library.asynccontextmanager
+    async def manager(suppress: bool) -> AsyncIterator[None]:
+        try:
+            yield
+        except Falsy as error:
+            trace("the generator gets the same object", error is failure)
+            if not suppress:
+                raise
+
+    failure = Falsy("body")
+    try:
+        async with manager(suppress=False):
+            raise failure
+    except Falsy as error:
+        trace("propagates: the same object", error is failure)
+    async with manager(suppress=True):
+        raise failure
+    trace("suppressed")
+
+
+@clause("ACM-73", source=ASYNCCONTEXTMANAGER, expect=["the generator sees where it was raised: True"])
+async def the_generator_sees_the_traceback(trace: Trace, library: Names) -> None:
+    """The error that is raised at the `yield` has the traceback that leads to where the body raised it."""
+
+    def fail() -> None:
+        raise ValueError("body")
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            functions = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+            trace("the generator sees where it was raised:", functions[-1] == "fail")
+
+    async with manager():
+        fail()
+
+
+@clause("ACM-74", source=ASYNCCONTEXTMANAGER, expect=["bound as it is: True", "awaited: 7"])
+async def an_awaitable_that_is_yielded(trace: Trace, library: Names) -> None:
+    """An awaitable that the generator yields is bound as it is; nobody awaits it but the body."""
+
+    async def seven() -> int:
+        await checkpoint()
+        return 7
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[object]:
+        yield given
+
+    given = seven()
+    async with manager() as value:
+        trace("bound as it is:", value is given)
+        trace("awaited:", await given)
+
+
+@clause("ACM-75", source="Lib/contextlib.py", level="should", expect=["RuntimeError cause: None"])
+async def a_generator_without_yield_has_no_cause(trace: Trace, library: Names) -> None:
+    """The RuntimeError of a generator without `yield` does not show the StopAsyncIteration that gave it away."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        if trace is None:
+            yield
+
+    try:
+        async with manager():
+            pass
+    except RuntimeError as error:
+        trace(type(error), "cause:", error.__cause__)

@@ -463,3 +463,62 @@ def a_closed_loop_can_be_collected(trace: Trace, loop: Loop) -> None:
     trace("closed")
     gc.collect()
     trace("freed" if references[0]() is None else "alive")
+
+
+@clause(
+    "LEAK-64",
+    source=ASYNC_WITH,
+    level="should",
+    expect=[
+        "generator left: value freed, error freed",
+        "stack left: callback freed, error freed",
+    ],
+)
+async def a_manager_that_was_left_keeps_nothing(trace: Trace, library: Names) -> None:
+    """A manager that somebody still refers to when it was left keeps neither what it gave, nor the error that passed
+    it, nor what was registered with it.
+    """
+
+    @library.asynccontextmanager
+    async def generator() -> AsyncGenerator[Thing, None]:
+        yield Thing()
+
+    async def use(manager: Any, references: list[Any]) -> None:
+        async with manager as value:
+            references.append(weakref.ref(value))
+            del value
+            failure = Failure()
+            references.append(weakref.ref(failure))
+            try:
+                raise failure
+            finally:
+                del failure
+
+    async def fill(stack: Any, references: list[Any]) -> None:
+        async with stack:
+            thing = Thing()
+            references.append(weakref.ref(thing))
+            stack.callback(id, thing)
+            del thing
+            failure = Failure()
+            references.append(weakref.ref(failure))
+            try:
+                raise failure
+            finally:
+                del failure
+
+    def state(reference: Any) -> str:
+        return "freed" if reference() is None else "alive"
+
+    managers = generator(), library.AsyncExitStack()
+    for manager, work, words in zip(
+        managers, (use, fill), ("generator left: value", "stack left: callback"), strict=True
+    ):
+        references: list[Any] = []
+        with without_collector():
+            try:
+                await work(manager, references)
+            except Failure:
+                pass
+            await checkpoint()
+            trace(f"{words} {state(references[0])}, error {state(references[1])}")

@@ -1171,3 +1171,149 @@ async def closing_goes_through_the_exit(trace: Trace, library: Names) -> None:
     stack = Stack()
     stack.callback(trace, "unwound")
     await stack.aclose()
+
+
+@clause(
+    "STACK-73",
+    source=STACK,
+    expect=["exit m with Falsy('body')", "propagates: the same object True", "exit m with Falsy('body')", "suppressed"],
+)
+async def errors_that_are_false_on_a_stack(trace: Trace, library: Names) -> None:
+    """An error counts although it is false, as one whose class has a length or a truth of its own."""
+
+    class Falsy(Exception):
+        def __bool__(self) -> bool:
+            return False
+
+    class LoggedExit(Logged):
+        async def __aenter__(self) -> object:
+            return self
+
+    failure = Falsy("body")
+    try:
+        async with library.AsyncExitStack() as stack:
+            await stack.enter_async_context(LoggedExit(trace, "m"))
+            raise failure
+    except Falsy as error:
+        trace("propagates: the same object", error is failure)
+    async with library.AsyncExitStack() as stack:
+        await stack.enter_async_context(LoggedExit(trace, "m", suppress=True))
+        raise failure
+    trace("suppressed")
+
+
+@clause(
+    "STACK-74",
+    source=STACK,
+    level="should",
+    expect=["exit outer with OSError('no truth')", "OSError('no truth') <- ValueError('body')"],
+)
+async def an_exit_whose_result_has_no_truth(trace: Trace, library: Names) -> None:
+    """If asking for the truth of an exit's result raises, that is the error which the remaining exits get."""
+
+    class NoTruth:
+        def __bool__(self) -> bool:
+            raise OSError("no truth")
+
+    class LoggedExit(Logged):
+        async def __aenter__(self) -> object:
+            return self
+
+    try:
+        async with library.AsyncExitStack() as stack:
+            await stack.enter_async_context(LoggedExit(trace, "outer"))
+            await stack.enter_async_context(LoggedExit(Trace(), "inner", suppress=NoTruth()))
+            raise ValueError("body")
+    except OSError as error:
+        trace(chain(error))
+
+
+@clause("STACK-75", source=STACK, expect=["raised in fail", "its context raised in body"])
+async def the_way_of_an_exits_error(trace: Trace, library: Names) -> None:
+    """The traceback of an error that an exit raises leads to where it was raised, and that of its context, too."""
+
+    def fail(*details: object) -> None:
+        raise OSError("exit")
+
+    def body() -> None:
+        raise ValueError("body")
+
+    def raised_in(error: BaseException | None) -> str:
+        assert error is not None
+        return [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
+
+    try:
+        async with library.AsyncExitStack() as stack:
+            stack.push(fail)
+            body()
+    except OSError as error:
+        trace("raised in", raised_in(error))
+        trace("its context raised in", raised_in(error.__context__))
+
+
+@clause("STACK-76", source=EXIT_STACK, expect=["exit m"])
+async def closing_while_an_error_is_handled(trace: Trace, library: Names) -> None:
+    """`aclose()` unwinds as after a good body also where an error is being handled."""
+    stack = library.AsyncExitStack()
+    stack.push_async_exit(Logged(trace, "m"))
+    try:
+        raise ValueError("handled")
+    except ValueError:
+        await stack.aclose()
+
+
+@clause("STACK-77", source=STACK, expect=["0", "''", "None", "0", "''", "None"])
+async def results_of_enter_that_are_false(trace: Trace, library: Names) -> None:
+    """`enter_async_context` and `enter_context` return what enter gives, also if it is false."""
+
+    class Giving(SyncLogged):
+        def __enter__(self) -> Any:
+            return self.name
+
+    async with library.AsyncExitStack() as stack:
+        for result in 0, "", None:
+            trace(repr(await stack.enter_async_context(Logged(Trace(), "m", gives=result))))
+        for result in 0, "", None:
+            trace(repr(stack.enter_context(Giving(Trace(), result))))  # type: ignore[arg-type] # a name that is none
+
+
+@clause("STACK-78", source=STACK, expect=["enter entered", "body", "exit entered"])
+async def what_enter_gives_is_not_exited(trace: Trace, library: Names) -> None:
+    """The manager that was entered is exited, not the one that its enter gave, though it is of the same class."""
+    async with library.AsyncExitStack() as stack:
+        await stack.enter_async_context(Logged(trace, "entered", gives=Logged(trace, "given")))
+        trace("body")
+
+
+@clause(
+    "STACK-79",
+    source="reference/datamodel.html#special-method-lookup",
+    expect=["enter m", "enter m", "exit", "exit m", "exit", "exit m"],
+)
+async def the_class_that_an_object_claims_to_have(trace: Trace, library: Names) -> None:
+    """The methods are those of the object's type, not of the class that `__class__` says it has."""
+
+    class Pretending(Logged):
+        @property  # type: ignore[misc] # as mock objects do
+        def __class__(self) -> Any:
+            return int
+
+    class SyncPretending(SyncLogged):
+        def __init__(self) -> None:
+            super().__init__(Trace(), "")
+
+        @property  # type: ignore[misc] # the same
+        def __class__(self) -> Any:
+            return int
+
+        def __exit__(self, *details: Any) -> bool:
+            trace("exit")
+            return False
+
+    async with library.AsyncExitStack() as stack:
+        await stack.enter_async_context(Pretending(trace, "m"))
+        stack.enter_context(SyncPretending())
+        manager = Pretending(trace, "m")
+        await manager.__aenter__()
+        stack.push_async_exit(manager)
+        stack.push(SyncPretending())

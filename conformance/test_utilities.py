@@ -368,3 +368,17 @@ async def nullcontext_keeps_its_argument(trace: Trace, library: Names) -> None:
     async with library.nullcontext(enter_result="given") as value:
         trace("by name", value)
     trace("attribute", library.nullcontext().enter_result)
+
+
+@clause("UTIL-62", source=NULLCONTEXT, expect=["bound as it is: True", "awaited: 7"])
+async def nullcontext_awaits_nothing(trace: Trace, library: Names) -> None:
+    """`nullcontext` gives an awaitable as it is; nobody awaits it but the body."""
+
+    async def seven() -> int:
+        await checkpoint()
+        return 7
+
+    given = seven()
+    async with library.nullcontext(given) as value:
+        trace("bound as it is:", value is given)
+        trace("awaited:", await given)
