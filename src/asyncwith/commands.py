@@ -15,7 +15,17 @@ from asyncwith.hosts import loop_status
 from asyncwith.libraries import builtin_libraries
 from asyncwith.loops import find_loop, known_loops
 from asyncwith.rooms import room
-from asyncwith.running import bench_run, compare_runs, count_run, newest_run, report_runs, run_all, run_programs
+from asyncwith.running import (
+    against_run,
+    bench_run,
+    compare_runs,
+    count_run,
+    newest_run,
+    report_runs,
+    run_all,
+    run_programs,
+)
+from asyncwith.statistics import MARGIN
 from asyncwith.terminal import answer, note, print_conformed, progress_bar, say, sentence, table
 
 __all__ = ["asyncwith"]
@@ -153,6 +163,14 @@ def conform_command(
     help="Count instructions with valgrind instead (without QUESTION: of `entering` and `suspending`).",
 )
 @click.option(
+    "--against",
+    metavar="PYTHON",
+    help="Compare this Python, which is NEW, with another, BASE: its path, the folder of its environment, or a command.",
+)
+@click.option(
+    "--fail-on", type=PERCENT, metavar="PERCENT", help="With --against: what is slower by more fails (default: 2%)."
+)
+@click.option(
     "-o",
     "--output",
     type=FOLDER,
@@ -164,17 +182,35 @@ def bench_command(
     plan: str | None,
     until: float | None,
     counter: str,
+    against: str | None,
+    fail_on: float | None,
     output: Path | None,
 ) -> int:
     """Measure what entering and leaving costs, and the ratios between loops.
 
-    The first loop is the one that others are compared with. Without QUESTION all are asked.
+    The first loop is the one that others are compared with. Without QUESTION all are asked. With --against two Pythons are
+    measured in turns, and the exit code is that of `compare`.
     """
+    if fail_on is not None and against is None:
+        raise click.UsageError("--fail-on needs --against, the Python to compare with")
+    if counter != "time" and against is not None:
+        raise click.UsageError("--against is about time: count into two directories and `asyncwith compare` them")
     if counter != "time" and (plan or until):
         raise click.UsageError("--quick, --rigorous and --until are about time: counts are exact at once")
     with tempfile.TemporaryDirectory(prefix="asyncwith-") as scratch:
         if counter == "instructions":
             return count_run(questions, loops, output or Path(scratch), keep=output is not None)
+        if against is not None:
+            return against_run(
+                against,
+                questions,
+                loops,
+                plan or "normal",
+                until,
+                output or Path(scratch),
+                fail_on=fail_on or MARGIN,
+                keep=output is not None,
+            )
         return bench_run(questions, loops, plan or "normal", until, output or Path(scratch), keep=output is not None)
 
 

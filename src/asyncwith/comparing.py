@@ -9,171 +9,90 @@ to the reference loop would cancel the machine still better, and hide all that b
 Another Python moves the floor as well, which is then part of the answer. There, and where a question has no such floor, seconds
 are compared; the drift of the machine in between is in them, and the result says so.
 
-Of the rounds of a block the fastest tenth counts. Within a round the noise of two loops cancels, whatever it is; here it does
-not, and what others do on the machine only ever adds time. With that, and with the floors of all loops taken together, intervals
-on a machine with three times the load it can bear were a third as wide as by medians beside the floor of the same loop.
+With the fastest slices of each block, and with the floors of all loops taken together, intervals on a machine with three times
+the load it can bear were a third as wide as by medians beside the floor of the same loop.
 
-The two sets of blocks are no pairs, therefore the intervals are Welch's, over blocks. All cells stand in one table and decide
-on one exit code, therefore Holm's correction is for all of them.
+Such sets of blocks are no pairs, therefore the intervals are Welch's, over blocks. All cells stand in one table and decide on
+one exit code, therefore Holm's correction is for all of them.
+
+All that is otherwise where both were measured in turns, one block right after the other (`asyncwith.against`). What the machine
+did then hit both, so seconds are compared turn by turn, whichever Pythons they are of, with Student's interval over turns. A
+yardstick would add its own noise and take none away: with ten processes on two processors the spread between turns was the
+same, and so it was with CPU time in place of wall time, because a slice that others interrupted is not among the fastest.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import quantiles
 from typing import Any
 
-from asyncwith.arms import label
-from asyncwith.blocks import Block, Slice, read_blocks
-from asyncwith.changed_verdicts import ChangedVerdicts, compare_verdicts
+from asyncwith.blocks import Block, read_blocks
+from asyncwith.changed_counts import compare_counts
+from asyncwith.changed_verdicts import compare_verdicts
+from asyncwith.comparison import Change, Comparison
 from asyncwith.costs import Cell
-from asyncwith.deriving import derive_from
 from asyncwith.errors import InputError, UsageError
-from asyncwith.statistics import (
-    CONFIDENCE,
-    MARGIN,
-    Interval,
-    Word,
-    holm,
-    interval_between,
-    p_beyond,
-    p_same_between,
-    word,
-)
+from asyncwith.evidence import Apart, Evidence, InTurns
+from asyncwith.figures import Figures, Run, beside
+from asyncwith.statistics import CONFIDENCE, MARGIN, Interval, holm, interval_between, word
 
-__all__ = ["Change", "Comparison", "compare", "compare_blocks"]
+__all__ = ["LEAST", "compare", "compare_blocks", "turn_of"]
 
-SAME_MACHINE = ("machine", "cpu", "cores", "jit", "gil")  # what no comparison of times survives a difference in
+SAME_MACHINE = ("machine", "cpu", "cores")  # what no comparison of times survives a difference in
+SAME_STATE = ("jit", "gil")  # nor in these, unless they are what is compared, in turns
 SAME_PYTHON = ("implementation", "python", "build")
-SMALLEST = 1e-3  # ns; what is left of an arm that costs no more than the empty loop, so that it has a logarithm
 CERTAINTY = 0.999  # of "faster" and "slower": a gate is asked daily, and one false alarm in twenty gets it ignored
 LEAST = 2  # blocks, or there is no interval
-
-
-@dataclass(frozen=True)
-class Change:
-    """One arm on one loop in both runs. `ratio` is NEW / BASE; `regression` tells whether it is proven beyond the limit."""
-
-    question: str
-    arm: str
-    size: int | None
-    loop: str
-    ratio: Interval
-    verdict: Word
-    regression: bool
-
-    def row(self) -> list[str]:
-        """Return the row of the table: arm, loop, ratio, half the width of its interval, verdict."""
-        name = self.arm if self.size is None else f"{self.arm}, {self.size:,}"
-        return [name, self.loop, f"{self.ratio.middle:.3f}", f"±{self.ratio.half_width:.1%}", self.verdict]
-
-    def sentence(self) -> str:
-        """Say it: `entering: class on uvloop is 3.1 % slower (2.4 to 3.8 %)`."""
-        name = f"{label(self.question, self.arm, self.size)} on {self.loop}"
-        percents = [100 * (each - 1) for each in (self.ratio.middle, self.ratio.low, self.ratio.high)]
-        if self.verdict == "faster":
-            middle, high, low = (-each for each in percents)
-        else:
-            middle, low, high = percents
-        if self.verdict in ("faster", "slower"):
-            return f"{name} is {middle:.1f} % {self.verdict} ({low:.1f} to {high:.1f} %)"
-        return f"{name} is {self.verdict} ({low:+.1f} to {high:+.1f} %)"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All that two runs say of each other.
-
-    `differences` are those of the grounds they were measured on. `pace` is what the machine itself changed by where that was
-    taken out, `by_seconds` are the questions where it could not be. `not_compared` and `void` have the reasons.
-    """
-
-    fail_on: float
-    differences: tuple[str, ...]
-    pace: tuple[float, ...]
-    by_seconds: tuple[str, ...]
-    changes: tuple[Change, ...]
-    not_compared: tuple[str, ...]
-    void: tuple[str, ...]
-    verdicts: ChangedVerdicts
-
-    def exit_code(self) -> int:
-        """Return 1 if something is proven to be worse, 3 if nothing was compared or a control is broken, else 0."""
-        if self.verdicts.regressions or any(change.regression for change in self.changes):
-            return 1
-        return 3 if self.void or not self.changes else 0
-
-    def notes(self) -> list[str]:
-        """Say what the figures rest on, and what they leave out."""
-        said = [f"BASE and NEW differ in {', '.join(self.differences)}"] if self.differences else []
-        if self.pace:
-            changed = " to ".join(
-                dict.fromkeys(f"{100 * (each - 1):+.1f}" for each in (min(self.pace), max(self.pace)))
-            )
-            said.append(
-                f"the pace of the machine, which is the time of the floors, changed by {changed} %; the ratios leave it out"
-            )
-        if self.by_seconds:
-            said.append(
-                f"{', '.join(self.by_seconds)}: seconds are compared, and what the machine did between the runs is in them"
-            )
-        missing = [*self.not_compared, *self.verdicts.notes]
-        return [*said, *(f"void: {each}" for each in self.void), *(f"not compared: {each}" for each in missing)]
-
-    def sentences(self) -> list[str]:
-        """Say what changed, the worst first, and end with the sum."""
-        said = [change.sentence() for change in self.verdicts.changes]
-        slower = [change for change in self.changes if change.verdict == "slower"]
-        faster = [change for change in self.changes if change.verdict == "faster"]
-        said += [change.sentence() for change in sorted(slower, key=lambda each: -each.ratio.middle)]
-        said += [change.sentence() for change in sorted(faster, key=lambda each: each.ratio.middle)]
-        return [*said, self._sum(len(slower), len(faster))]
-
-    def _sum(self, slower: int, faster: int) -> str:
-        if not self.changes:
-            return "Nothing could be compared"
-        beyond = sum(change.regression for change in self.changes)
-        same = sum(change.verdict == "equivalent" for change in self.changes)
-        unproven = len(self.changes) - slower - faster - same
-        return (
-            f"Of {len(self.changes)} cells {slower} slower, {beyond} of them by more than {100 * self.fail_on:g} % for sure, "
-            f"{faster} faster, {same} equivalent, {unproven} unproven"
-        )
 
 
 def compare(base: Path, new: Path, *, fail_on: float = MARGIN) -> Comparison:
     """Compare the runs in two directories. What is slower by more than `fail_on` is a regression.
 
-    Raises `InputError` if one of them cannot be read, and `UsageError` if they are no runs of one machine.
+    Raises `InputError` if one of them cannot be read or holds nothing that was measured, and `UsageError` if they are no runs
+    of one machine.
     """
-    found = []
-    for directory in (base, new):
-        blocks = read_blocks(directory / "blocks")
-        if not blocks:
-            raise InputError(f"{directory / 'blocks'}: there are no blocks", "`asyncwith bench -o RUN` makes some")
-        found.append(blocks)
-    return compare_blocks(*found, fail_on=fail_on, verdicts=compare_verdicts(base, new))
+    blocks, there = [], []
+    for run in (base, new):
+        blocks.append(read_blocks(run / "blocks"))
+        there.append(bool(blocks[-1]))
+        if not blocks[-1] and not (run / "instructions").is_dir():
+            raise InputError(f"{run / 'blocks'}: there are no blocks", "`asyncwith bench -o RUN` makes some")
+    counts, verdicts = compare_counts(base, new), compare_verdicts(base, new)
+    if all(there):
+        found = compare_blocks(*blocks, fail_on=fail_on)
+    else:
+        only = (f"times were measured in {'BASE' if there[0] else 'NEW'} only",) if any(there) else ()
+        found = Comparison(fail_on, not_compared=only)
+    return replace(found, counts=counts, verdicts=verdicts)
 
 
-def compare_blocks(
-    base: Sequence[Block],
-    new: Sequence[Block],
-    *,
-    fail_on: float = MARGIN,
-    verdicts: ChangedVerdicts = ChangedVerdicts(),  # noqa: B008 - it is frozen
-) -> Comparison:
-    """Compare two sets of blocks, each of one origin; a cell is one arm on one loop that both have timed."""
-    _check_machine(base[0].provenance, new[0].provenance)
-    return _Comparing(_Run(base), _Run(new)).result(fail_on, verdicts)
+def compare_blocks(base: Sequence[Block], new: Sequence[Block], *, fail_on: float = MARGIN) -> Comparison:
+    """Compare two sets of blocks, each of one origin; a cell is one arm on one loop that both have timed.
+
+    Where both have blocks of the same turns, only these count.
+    """
+    old, found = ({turn: block for block in blocks if (turn := turn_of(block))} for blocks in (base, new))
+    turns = [turn for turn in old if turn in found]
+    _check_machine(base[0].provenance, new[0].provenance, in_turns=bool(turns))
+    if turns:
+        sides = [Run({turn: blocks[turn] for turn in turns}) for blocks in (old, found)]
+    else:
+        sides = [Run({block.id: block for block in blocks}) for blocks in (base, new)]
+    return _Comparing(*sides, turns=len(turns)).result(fail_on)
 
 
-def _check_machine(base: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+def turn_of(block: Block) -> str | None:
+    """Return the turn that a block was measured in, beside one of another Python; None if there was no such turn."""
+    turn = block.conditions.get("turn")
+    return turn if isinstance(turn, str) else None
+
+
+def _check_machine(base: Mapping[str, Any], new: Mapping[str, Any], *, in_turns: bool) -> None:
     differing = [
         f"{key} is {base.get(key)!r} in BASE and {new.get(key)!r} in NEW"
-        for key in SAME_MACHINE
+        for key in (SAME_MACHINE if in_turns else (*SAME_MACHINE, *SAME_STATE))
         if base.get(key) != new.get(key) or base.get(key) is None
     ]
     if differing:
@@ -183,108 +102,27 @@ def _check_machine(base: Mapping[str, Any], new: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
-class _Figure:
-    """What one operation took in one block, or its ratio to the yardstick, as logarithms."""
-
-    wall: float
-    cpu: float
-
-
-Figures = dict[str, _Figure]  # by block
-
-
-class _Run:
-    """One set of blocks, and its cells by name."""
-
-    def __init__(self, blocks: Sequence[Block]) -> None:
-        self.costs = derive_from(blocks)
-        self.origin = blocks[0].provenance
-        self.versions = dict(self.origin["packages"])
-        self.digests: dict[str, str] = {}
-        for block in blocks:
-            self.versions |= block.loops
-            self.digests |= block.digests
-        self.blocks = [(block, {record.label: record for record in block.records}) for block in blocks]
-        self.cells: dict[tuple[str, str, str], Cell] = {
-            (question.name, label(question.name, cell.arm, cell.size), cell.loop): cell
-            for question in self.costs.questions
-            for cell in question.cells
-        }
-
-    def yardstick(self, question: str) -> str | None:
-        """Return the label of the floor of a question if it never reaches the loop."""
-        floors = (
-            name
-            for _, records in self.blocks
-            for name, record in records.items()
-            if record.question == question and record.floor and record.control
-        )
-        return next(floors, None)
-
-    def fewest_rounds(self) -> int:
-        """Return how many rounds even the shortest block has."""
-        return min((len(record.again) for _, records in self.blocks for record in records.values()), default=1)
-
-    def figures(self, arm: str, loops: Iterable[str], rounds: int) -> Figures:
-        """Return what one operation takes in each block, on all of these loops taken together."""
-        figures = {}
-        for block, records in self.blocks:
-            record = records.get(arm)
-            timed = [] if record is None else [loop for loop in loops if loop in record.slices]
-            if record is not None and timed:
-                slices = [each for loop in timed for each in record.slices[loop][:rounds]]
-                wall = _fastest(slices) - _fastest(block.nothing[:rounds])
-                cpu = _cpu(slices) - _cpu(block.nothing)
-                figures[block.id] = _Figure(math.log(max(wall, SMALLEST)), math.log(max(cpu, SMALLEST)))
-        return figures
-
-
-def _fastest(slices: Sequence[Slice]) -> float:
-    """Return in how many nanoseconds an operation is done in the fastest tenth of the slices."""
-    spent = [wall / operations for operations, wall, _ in slices]
-    return quantiles(spent, n=10, method="inclusive")[0] if len(spent) > 1 else spent[0]
-
-
-def _cpu(slices: Sequence[Slice]) -> float:
-    """Return the nanoseconds of CPU time of an operation. Summed, because some systems count it in ticks of 15 ms."""
-    return sum(cpu for _, _, cpu in slices) / sum(operations for operations, _, _ in slices)
-
-
-def _beside(figures: Figures, yardstick: Figures) -> Figures:
-    """Return the ratios to the yardstick, block by block."""
-    return {
-        id_: _Figure(figure.wall - yardstick[id_].wall, figure.cpu - yardstick[id_].cpu)
-        for id_, figure in figures.items()
-        if id_ in yardstick
-    }
-
-
-@dataclass(frozen=True)
 class _Pair:
-    """One cell in both runs."""
+    """One cell in both runs, and what each clock says of it."""
 
     question: str
     cell: Cell
-    base: Figures
-    new: Figures
-
-    @property
-    def wall(self) -> tuple[list[float], list[float]]:
-        return [each.wall for each in self.base.values()], [each.wall for each in self.new.values()]
+    wall: Evidence
+    cpu: Evidence
+    of_reference: tuple[Interval, Interval] | None
 
     @property
     def contradicted(self) -> bool:
         """Whether CPU time proves the opposite of wall time. That it proves nothing is well: who waits burns none."""
-        wall = interval_between(*self.wall)
-        cpu = interval_between([each.cpu for each in self.base.values()], [each.cpu for each in self.new.values()])
-        return cpu.high < 1 if wall.middle > 1 else cpu.low > 1
+        cpu = self.cpu.ratio()
+        return cpu.high < 1 if self.wall.ratio().middle > 1 else cpu.low > 1
 
 
 class _Comparing:
     """The comparison of two runs, question by question."""
 
-    def __init__(self, base: _Run, new: _Run) -> None:
-        self.base, self.new = base, new
+    def __init__(self, base: Run, new: Run, *, turns: int) -> None:
+        self.base, self.new, self.turns = base, new, turns
         self.same_python = all(base.origin.get(key) == new.origin.get(key) for key in SAME_PYTHON)
         self.loops = [loop for loop in base.costs.loops if loop in new.costs.loops]
         # The fastest tenth of more rounds is faster, so all blocks must have equally many.
@@ -300,17 +138,19 @@ class _Comparing:
         }
         self.pairs = [pair for question in self._questions() for pair in self._pairs(question)]
 
-    def result(self, fail_on: float, verdicts: ChangedVerdicts) -> Comparison:
+    def result(self, fail_on: float) -> Comparison:
         questions = {pair.question for pair in self.pairs}
         return Comparison(
             fail_on=fail_on,
+            reference=self.new.costs.reference,
             differences=self._differences(),
+            turns=self.turns,
+            names=(self.base.name, self.new.name),
             pace=tuple(self.pace),
             by_seconds=tuple(self.by_seconds),
             changes=tuple(self._changes(fail_on)),
             not_compared=tuple(dict.fromkeys(self.not_compared)),
             void=tuple(why for question, why in self.broken.items() if question in questions),
-            verdicts=verdicts,
         )
 
     def _differences(self) -> tuple[str, ...]:
@@ -335,7 +175,7 @@ class _Comparing:
         return common
 
     def _pairs(self, question: str) -> list[_Pair]:
-        yardstick = self.base.yardstick(question) if self.same_python else None
+        yardstick = self.base.yardstick(question) if self.same_python and not self.turns else None
         runs = self.base, self.new
         floors = [run.figures(yardstick, self.loops, self.rounds) for run in runs] if yardstick is not None else []
         pairs = []
@@ -345,17 +185,46 @@ class _Comparing:
                 continue
             figures = [run.figures(arm, [loop], self.rounds) for run in runs]
             if floors:
-                figures = [_beside(each, floor) for each, floor in zip(figures, floors, strict=True)]
-            if min(map(len, figures)) < LEAST:
-                self.not_compared.append(f"{arm} on {loop} has its floor beside it in fewer than {LEAST} blocks")
+                figures = [beside(each, floor) for each, floor in zip(figures, floors, strict=True)]
+            clocks = self._clocks(*figures)
+            if clocks is None:
+                few = f"was timed by both in fewer than {LEAST} turns"
+                few = few if self.turns else f"has its floor beside it in fewer than {LEAST} blocks"
+                self.not_compared.append(f"{arm} on {loop} {few}")
             else:
-                pairs.append(_Pair(question, self.base.cells[key], *figures))
+                pairs.append(_Pair(question, self.base.cells[key], *clocks, self._of_reference(key)))
         if pairs and floors:
             walls = ([each.wall for each in floor.values()] for floor in floors)
             self.pace.append(interval_between(*walls).middle)
-        elif pairs:
+        elif pairs and not self.turns:
             self.by_seconds.append(question)
         return pairs
+
+    def _clocks(self, base: Figures, new: Figures) -> tuple[Evidence, Evidence] | None:
+        """Return what wall time and CPU time say of a cell, or None if it is too little."""
+        if self.turns:
+            ratios = [*beside(new, base).values()]
+            if len(ratios) < LEAST:
+                return None
+            return InTurns([each.wall for each in ratios]), InTurns([each.cpu for each in ratios])
+        if min(len(base), len(new)) < LEAST:
+            return None
+        old, found = base.values(), new.values()
+        wall = Apart([each.wall for each in old], [each.wall for each in found])
+        return wall, Apart([each.cpu for each in old], [each.cpu for each in found])
+
+    def _of_reference(self, key: tuple[str, str, str]) -> tuple[Interval, Interval] | None:
+        """Return the ratio to the reference loop within each run, where it is the same loop in both."""
+        ratios = [
+            Interval(cell.ratio, cell.ratio_low, cell.ratio_high)
+            for run in (self.base, self.new)
+            for cell in [run.cells[key]]
+            if cell.ratio is not None and cell.ratio_low is not None and cell.ratio_high is not None
+        ]
+        references = {run.costs.reference for run in (self.base, self.new)}
+        if len(ratios) < 2 or len(references) > 1 or key[2] in references:  # noqa: PLR2004 - BASE and NEW
+            return None
+        return ratios[0], ratios[1]
 
     def _timed(self, key: tuple[str, str, str]) -> bool:
         """Whether both runs timed a cell; the reason why not is kept, once for all that share it."""
@@ -373,15 +242,24 @@ class _Comparing:
         return True
 
     def _changes(self, fail_on: float) -> list[Change]:
-        same = holm([p_same_between(*pair.wall) for pair in self.pairs])
-        beyond = holm([p_beyond(*pair.wall, 1 + fail_on) for pair in self.pairs])
+        same = holm([pair.wall.p_same() for pair in self.pairs])
+        beyond = holm([pair.wall.p_beyond(1 + fail_on) for pair in self.pairs])
         return [self._change(*each, fail_on) for each in zip(self.pairs, same, beyond, strict=True)]
 
     def _change(self, pair: _Pair, same: float, beyond: float, fail_on: float) -> Change:
-        ratio = interval_between(*pair.wall)
+        ratio = pair.wall.ratio()
         # What is gated at 1 % must not be called equivalent at 1.5 %.
         verdict = word(ratio, same, confidence=CERTAINTY, margin=min(MARGIN, fail_on))
         if pair.question in self.broken or (verdict in ("faster", "slower") and pair.contradicted):
             verdict = "unproven"
         proven = verdict == "slower" and beyond < 1 - CONFIDENCE
-        return Change(pair.question, pair.cell.arm, pair.cell.size, pair.cell.loop, ratio, verdict, proven)
+        return Change(
+            question=pair.question,
+            arm=pair.cell.arm,
+            size=pair.cell.size,
+            loop=pair.cell.loop,
+            ratio=ratio,
+            verdict=verdict,
+            regression=proven,
+            of_reference=pair.of_reference,
+        )

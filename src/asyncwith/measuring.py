@@ -31,7 +31,17 @@ from asyncwith.interpreters import OURS, Interpreter
 from asyncwith.loops import find_loop
 from asyncwith.rooms import room
 
-__all__ = ["NORMAL", "QUICK", "RIGOROUS", "Measurement", "NothingMeasuredError", "Plan", "Progress", "measure"]
+__all__ = [
+    "NORMAL",
+    "QUICK",
+    "RIGOROUS",
+    "Measurement",
+    "NothingMeasuredError",
+    "Plan",
+    "Progress",
+    "Report",
+    "measure",
+]
 
 PATIENCE = 10.0  # seconds without a new slice until a loop is said to hang; the longest slices take a tenth of one
 LOOKS = (
@@ -57,6 +67,14 @@ class Plan:
     block: float
     until: float = 0.01
     largest: int = sys.maxsize
+
+    def at_end(self, blocks: int, seconds: float, half_width: float | None) -> bool:
+        """Tell whether to stop after so many blocks in so many seconds."""
+        if blocks < self.least:
+            return False
+        at_look = (blocks - self.least) % LOOKS == 0
+        precise = half_width is not None and half_width <= self.until
+        return seconds + self.block > self.seconds or (at_look and precise)
 
 
 # Many short blocks tell more than few long ones: where a process happens to lie in memory moves its ratios by 1 to 3 %.
@@ -140,13 +158,9 @@ class Measurement:
         """Tell whether to stop, and report how far we are."""
         blocks = self.blocks()
         costs = derive_from(blocks) if len(blocks) > 1 else None
-        self._tell(None if costs is None else costs.half_width)
-        if len(blocks) < self.plan.least:
-            return False
-        if _seconds(blocks) + self.plan.block > self.plan.seconds:
-            return True
-        at_look = (len(blocks) - self.plan.least) % LOOKS == 0
-        return at_look and costs is not None and costs.half_width <= self.plan.until
+        half_width = None if costs is None else costs.half_width
+        self._tell(half_width)
+        return self.plan.at_end(len(blocks), _seconds(blocks), half_width)
 
     def add_block(self, turn: str | None = None) -> None:
         """Measure one more block and file it, or learn that a loop takes the process down; twice, and it is out."""

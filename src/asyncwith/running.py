@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from asyncwith.against import SIDES, measure_against
 from asyncwith.comparing import compare
 from asyncwith.conforming import Conformed, Request, conform
 from asyncwith.costs import Costs, write_costs
 from asyncwith.counters import count, write_counted
+from asyncwith.deriving import derive
 from asyncwith.errors import UsageError
 from asyncwith.exploring import explore_all
+from asyncwith.interpreters import find_interpreter
 from asyncwith.judging import edition
 from asyncwith.loops import builtin_loops
 from asyncwith.measuring import NORMAL, QUICK, RIGOROUS, NothingMeasuredError, Plan, Progress, measure
@@ -23,9 +26,11 @@ from asyncwith.pyperf_files import write_pyperf_files
 from asyncwith.rooms import room
 from asyncwith.run_directory import DEFAULT_PARENT, open_run
 from asyncwith.terminal import (
+    Bar,
     answer,
     controls,
     note,
+    print_comparison,
     print_conformed,
     print_costs,
     print_counted,
@@ -33,10 +38,18 @@ from asyncwith.terminal import (
     progress_bar,
     say,
     sentence,
-    table,
 )
 
-__all__ = ["bench_run", "compare_runs", "count_run", "newest_run", "report_runs", "run_all", "run_programs"]
+__all__ = [
+    "against_run",
+    "bench_run",
+    "compare_runs",
+    "count_run",
+    "newest_run",
+    "report_runs",
+    "run_all",
+    "run_programs",
+]
 
 PLANS = {"quick": QUICK, "normal": NORMAL, "rigorous": RIGOROUS}
 COUNTED = ("entering", "suspending")  # the forms and the loop; bigger arms take valgrind minutes
@@ -47,12 +60,44 @@ def bench_run(
     questions: Sequence[str], loops: Sequence[str], plan: str, until: float | None, run: Path, *, keep: bool
 ) -> int:
     """Measure into the directory `run`, print the tables, and return the exit code."""
-    chosen = PLANS[plan] if until is None else replace(PLANS[plan], until=until)
-    costs = _measure(questions, loops, chosen, run)
+    costs = _measure(questions, loops, _plan(plan, until), run)
     print_costs(answer(), costs)
     if keep:
         say(f"\nThe figures are in {run}; `asyncwith report {run}` makes a page of them.")
     return 0 if costs.holds else NOTHING
+
+
+def against_run(
+    python: str,
+    questions: Sequence[str],
+    loops: Sequence[str],
+    plan: str,
+    until: float | None,
+    run: Path,
+    *,
+    fail_on: float,
+    keep: bool,
+) -> int:
+    """Measure another Python and this one in turns into the directory `run`, print the tables, and return the exit code."""
+    chosen = _plan(plan, until)
+    with progress_bar("bench") as bar:
+        comparison = measure_against(
+            find_interpreter(python),
+            questions,
+            _specs(loops),
+            run,
+            chosen,
+            fail_on=fail_on,
+            progress=lambda state: _show(bar, state, "turns"),
+        )
+    runs = [run / side for side in SIDES]
+    for each in runs:
+        _write(derive(each, until=chosen.until), each)
+    print_comparison(answer(), comparison)
+    if keep:
+        base, new = runs
+        say(f"\nThe runs are {base} and {new}; `asyncwith compare {base} {new}` says this again.")
+    return comparison.exit_code()
 
 
 def count_run(questions: Sequence[str], loops: Sequence[str], run: Path, *, keep: bool) -> int:
@@ -77,26 +122,29 @@ def _specs(loops: Sequence[str]) -> list[str]:
 
 def _measure(questions: Sequence[str], loops: Sequence[str], plan: Plan, run: Path) -> Costs:
     with progress_bar("bench") as bar:
+        costs = measure(questions, _specs(loops), run, plan, progress=lambda state: _show(bar, state, "blocks"))
+    _write(costs, run)
+    return costs
 
-        def show(state: Progress) -> None:
-            width = "" if state.half_width is None else f", widest interval ±{state.half_width:.1%}"
-            bar.update(state.seconds, state.of_seconds, f"{state.blocks} blocks{width}")
 
-        costs = measure(questions, _specs(loops), run, plan, progress=show)
+def _plan(name: str, until: float | None) -> Plan:
+    return PLANS[name] if until is None else replace(PLANS[name], until=until)
+
+
+def _show(bar: Bar, state: Progress, what: str) -> None:
+    width = "" if state.half_width is None else f", widest interval ±{state.half_width:.1%}"
+    bar.update(state.seconds, state.of_seconds, f"{state.blocks} {what}{width}")
+
+
+def _write(costs: Costs, run: Path) -> None:
     write_costs(costs, run)
     write_pyperf_files(costs, run)
-    return costs
 
 
 def compare_runs(base: Path, new: Path, fail_on: float) -> int:
     """Compare two runs, print the tables, and return the exit code."""
     comparison = compare(base, new, fail_on=fail_on)
-    for question in dict.fromkeys(change.question for change in comparison.changes):
-        rows = [change.row() for change in comparison.changes if change.question == question]
-        answer().print(table([question, "loop", "NEW / BASE", "", ""], rows))
-        say("")
-    for said in [*comparison.notes(), *comparison.sentences()]:
-        say(said)
+    print_comparison(answer(), comparison)
     return comparison.exit_code()
 
 

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from asyncwith.comparison import Comparison
 from asyncwith.conforming import Conformed
 from asyncwith.costs import Cell, Costs, Estimate, QuestionCosts
 from asyncwith.counters import Counted, CountedCell
@@ -25,6 +26,7 @@ __all__ = [
     "controls",
     "duration",
     "note",
+    "print_comparison",
     "print_conformed",
     "print_costs",
     "print_counted",
@@ -219,6 +221,16 @@ def _cell(cell: Cell) -> str:
     if cell.ratio is None or cell.verdict == "reference":
         return duration(cell.seconds)
     return f"{cell.ratio:.3f} ±{cell.half_width:.1%} {cell.verdict}"
+
+
+def print_comparison(console: Console, comparison: Comparison) -> None:
+    """Print a table per question of how NEW compares with BASE, what the figures rest on, and the sentences."""
+    for question in dict.fromkeys(change.question for change in comparison.changes):
+        rows = [change.row() for change in comparison.changes if change.question == question]
+        console.print(table([question, "loop", "NEW / BASE", "", "", f"of {comparison.reference}"], rows))
+        console.print()
+    for said in [*comparison.notes(), *comparison.sentences()]:
+        console.print(Text(said))
 
 
 def print_counted(console: Console, counted: Counted) -> None:
