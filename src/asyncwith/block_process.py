@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from asyncwith.arms import load_questions
+from asyncwith.arms import Arm, load_questions
 from asyncwith.blocks import Block, Record, Slice, replace_file
 from asyncwith.loops import find_loop
 from asyncwith.provenance import provenance
@@ -27,7 +27,7 @@ from asyncwith.slices import Slicer, switches
 from asyncwith.timed import Timed, time_nothing
 from asyncwith.trace import describe
 
-__all__ = ["Job", "main"]
+__all__ = ["Held", "Job", "main"]
 
 SLICE = 300_000  # ns; long beside the clock, short beside a scheduler's turn (3 ms); longer ones were not more precise
 JITTER = 0.2  # a fixed length could beat in time with the scheduler's tick
@@ -36,14 +36,18 @@ LEAST_ROUNDS = 5  # a median of fewer is an average
 LONGEST_REASON = 500  # characters
 
 T = TypeVar("T")
+Held = dict[
+    str, dict[str, tuple[bool, str]]
+]  # by construct and loop: whether it may be timed, and what came of judging it
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a block process is asked to do. `largest` leaves out bigger sizes, `not_timed` is known before.
+    """What a block process is asked to do. `largest` leaves out bigger sizes, `not_timed` is known before, and so is `held`.
 
     `started` is a reading of the monotonic clock, which all processes share, so that starting up counts as well. `code` is the
-    version of our own code. Blocks of one `turn` were measured right after each other, to be compared.
+    version of our own code. Blocks of one `turn` were measured right after each other, to be compared; so were those of one
+    turn `alone`, in which each loop has a block of its own.
     """
 
     id: str
@@ -51,6 +55,7 @@ class Job:
     questions: list[str]
     loops: list[str]
     not_timed: dict[str, str]
+    held: Held
     largest: int
     started: float
     seconds: float
@@ -61,6 +66,7 @@ class Job:
     word: str
     code: str | None = None
     turn: str | None = None
+    alone: str | None = None
 
 
 def main() -> None:
@@ -70,9 +76,9 @@ def main() -> None:
     chance = random.Random(job.seed)  # noqa: S311 - an order, not a secret
     questions = load_questions(Path(job.room), job.questions)
     crew = _Crew(job)
-    nothing = _Measured(time_nothing, None)
+    nothing = _Measured(time_nothing, None, list(crew.slicers))
     measured = {
-        (question.name, place): _Measured(arm.timed, arm.size)
+        (question.name, place): _Measured(arm.timed, arm.size, crew.sound(arm))
         for question in questions
         for place, arm in enumerate(question.arms)
         if (arm.size or 1) <= job.largest
@@ -91,6 +97,7 @@ def main() -> None:
     seconds = time.monotonic() - job.started
     conditions = {
         "turn": job.turn,
+        "alone": job.alone,
         "prefix": sys.prefix,
         "seed": job.seed,
         "hash_seed": job.hash_seed,
@@ -103,9 +110,18 @@ def main() -> None:
         for place, arm in enumerate(question.arms):
             if (question.name, place) in measured:
                 its = measured[question.name, place]
-                slices = {loop: its.slices[loop] for loop in crew.slicers}
                 records.append(
-                    Record(question.name, arm.name, arm.size, place, arm.control, arm.floor, slices, its.again)
+                    Record(
+                        question=question.name,
+                        name=arm.name,
+                        size=arm.size,
+                        place=place,
+                        control=arm.control,
+                        floor=arm.floor,
+                        slices={loop: slices for loop, slices in its.slices.items() if loop in crew.slicers},
+                        again=its.again,
+                        held=crew.held(arm),
+                    )
                 )
     block = Block(
         id=job.id,
@@ -133,6 +149,7 @@ class _Crew:
         self.specs = {loop.id: spec for loop, spec in zip(loops, job.loops, strict=True)}
         self.slicers = {loop.id: Slicer(loop) for loop in loops if loop.id not in job.not_timed}
         self.not_timed = dict(job.not_timed)
+        self._held = job.held
         self._word = os.open(job.word, os.O_WRONLY)
         self._said = 0
         self._parent = os.getppid()
@@ -153,6 +170,18 @@ class _Crew:
             sys.exit(f"the reference loop {loop} does not run: {self.not_timed[loop]}")
         return None
 
+    def sound(self, arm: Arm) -> list[str]:
+        """Return the loops that run on which all constructs of an arm hold."""
+        return [loop for loop in self.slicers if all(self._held[name][loop][0] for name in arm.holds)]
+
+    def held(self, arm: Arm) -> dict[str, str]:
+        """Return by loop what came of judging the constructs of an arm: the first that does not hold, or each of them."""
+        said = {loop: [self._held[name][loop] for name in arm.holds] for loop in self.slicers if arm.holds}
+        return {
+            loop: next((why for may, why in its if not may), "; ".join(why for _, why in its))[:LONGEST_REASON]
+            for loop, its in said.items()
+        }
+
     def _say(self, loop: str) -> None:
         """Leave word of what runs now, for the parent to read when this process falls silent or dies."""
         if os.getppid() != self._parent:
@@ -163,26 +192,26 @@ class _Crew:
 
 
 class _Measured:
-    """One arm: how many operations fill a slice on each loop, and its slices so far."""
+    """One arm: how many operations fill a slice on each of its loops, and its slices so far."""
 
-    def __init__(self, timed: Timed, size: int | None) -> None:
+    def __init__(self, timed: Timed, size: int | None, loops: list[str]) -> None:
         self.timed = timed
         self.size = size
         self.operations: dict[str, int] = {}
-        self.slices: dict[str, list[Slice]] = {}
+        self.slices: dict[str, list[Slice]] = {loop: [] for loop in loops}
         self.again: list[Slice] = []  # the second run on the reference loop
 
     def calibrate(self, crew: _Crew) -> None:
         """Find how many operations fill a slice on each loop, which warms the arm up as well."""
-        for loop in list(crew.slicers):
+        for loop in self.slices:
             found = crew.attempt(loop, lambda slicer: slicer.operations_in(SLICE, self.timed, self.size))
             self.operations[loop] = found or 1
-            self.slices[loop] = []
 
     def turn(self, crew: _Crew, chance: random.Random) -> None:
         """Add a slice on each loop, and the second one on the reference loop, in random order."""
         runs = [(loop, slices) for loop, slices in self.slices.items() if loop in crew.slicers]
-        runs.append((crew.reference, self.again))
+        if crew.reference in self.slices:
+            runs.append((crew.reference, self.again))
         chance.shuffle(runs)
         for loop, slices in runs:
             operations = max(1, round(self.operations[loop] * chance.uniform(1 - JITTER, 1 + JITTER)))

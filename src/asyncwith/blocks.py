@@ -11,16 +11,17 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from asyncwith.arms import label
 from asyncwith.errors import InputError
 
-__all__ = ["Block", "Record", "Slice", "check_origin", "read_block", "read_blocks", "replace_file"]
+__all__ = ["ALONE", "Block", "Record", "Slice", "check_origin", "read_block", "read_blocks", "replace_file"]
 
-FORMAT = 1
+FORMAT = 2
+ALONE = "alone"  # the folder beside that of the blocks, for those of one loop each
 LARGEST = 64 << 20  # bytes; the blocks of the longest plan have less than 2 MB
 LONGEST = 10_000  # characters of a text
 Slice = tuple[int, int, int]  # operations, nanoseconds of wall time, nanoseconds of CPU time
@@ -29,7 +30,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Record:
-    """The slices of one arm: round after round on each loop, and `again` on the reference loop."""
+    """The slices of one arm: round after round on each loop, and `again` on the reference loop.
+
+    `held` tells by loop what came of judging the constructs of the arm. Where they do not hold there are no slices.
+    """
 
     question: str
     name: str
@@ -39,6 +43,7 @@ class Record:
     floor: bool
     slices: Mapping[str, list[Slice]]
     again: list[Slice]
+    held: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -68,9 +73,15 @@ class Block:
     nothing: list[Slice]
     records: list[Record]
 
+    @property
+    def alone(self) -> str | None:
+        """The turn in which each loop had a block of its own, if this is such a one."""
+        turn: str | None = self.conditions.get("alone")
+        return turn
+
     def covers(self, labels: Iterable[str], loops: Iterable[str]) -> bool:
         """Whether each of these arms was timed on each of these loops, or the loop could not be timed."""
-        have = {record.label: set(record.slices) | set(self.not_timed) for record in self.records}
+        have = {record.label: {*record.slices, *record.held, *self.not_timed} for record in self.records}
         wanted = set(loops)
         return all(wanted <= have.get(each, set()) for each in labels)
 
@@ -120,7 +131,7 @@ def _fingerprint(block: Block) -> dict[str, Any]:
     keys = ("python", "implementation", "build", "gil", "jit", "machine", "cpu")
     return {
         **{key: block.provenance.get(key) for key in keys},
-        "the reference loop": block.reference,
+        **({} if block.alone else {"the reference loop": block.reference}),
         "anyio": block.provenance["packages"].get("anyio"),
         **{f"the version of {loop}": version for loop, version in block.loops.items()},
         **{f"the program of {question!r}": digest for question, digest in block.digests.items()},
@@ -149,10 +160,17 @@ class _Reader:
         self.path = path
 
     def block(self, data: Any) -> Block:
-        if self.get(data, "format", int, "") != FORMAT:
-            _fail(self.path, "format", f"not {FORMAT}")
+        if (written := self.get(data, "format", int, "")) != FORMAT:
+            raise InputError(
+                f"{self.path}: format: {written}, which another version of asyncwith wrote; this one reads {FORMAT}",
+                "measure into a new directory, or take the blocks of that version away",
+            )
         provenance = self.get(data, "provenance", dict, "")
         self.texts(provenance, "packages", "provenance.")
+        conditions = self.get(data, "conditions", dict, "")
+        for turn in {"alone", "turn"} & conditions.keys():
+            if conditions[turn] is not None:
+                self.get(conditions, turn, str, "conditions.")
         loops = self.texts(data, "loops", "")
         asks = self.texts(data, "asks", "")
         digests = self.texts(data, "digests", "")
@@ -171,7 +189,7 @@ class _Reader:
         return Block(
             id=self.get(data, "id", str, ""),
             provenance=provenance,
-            conditions=self.get(data, "conditions", dict, ""),
+            conditions=conditions,
             reference=reference,
             loops=loops,
             specs=self.texts(data, "specs", ""),
@@ -186,10 +204,11 @@ class _Reader:
     def record(self, data: Any, loops: Iterable[str], reference: str, place: str) -> Record:
         timed = self.get(data, "slices", dict, place)
         slices = {loop: self.slices(timed, loop, place + "slices.") for loop in timed}
-        again = self.slices(data, "again", place)
-        if reference not in slices or not slices.keys() <= set(loops):
+        again = self.slices(data, "again", place) if reference in slices else []
+        held = self.texts(data, "held", place)
+        if not slices.keys() <= set(loops) <= slices.keys() | held.keys():
             _fail(self.path, place + "slices", "not the loops of the block")
-        if any(len(each) != len(again) for each in slices.values()):
+        if len({len(each) for each in (*slices.values(), again) if each}) > 1:
             _fail(self.path, place + "slices", "not the same number of rounds on each loop")
         size = None if isinstance(data, dict) and data.get("size", 0) is None else self.get(data, "size", int, place)
         if size is not None and not 1 <= size <= 1 << 40:
@@ -203,6 +222,7 @@ class _Reader:
             floor=self.get(data, "floor", bool, place),
             slices=slices,
             again=again,
+            held=held,
         )
 
     def slices(self, data: Any, key: str, place: str) -> list[Slice]:

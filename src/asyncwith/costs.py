@@ -10,9 +10,11 @@ from typing import Any, Literal
 from asyncwith.blocks import replace_file
 from asyncwith.statistics import Interval, Word
 
-__all__ = ["Cell", "Control", "Costs", "Estimate", "Growth", "QuestionCosts", "Term", "write_costs"]
+__all__ = ["Cell", "Control", "ControlKind", "Costs", "Estimate", "Growth", "QuestionCosts", "Term", "write_costs"]
 
 FORMAT = 1
+
+ControlKind = Literal["itself", "never suspends", "drift", "alone"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Control:
     high: float
     held: bool
     why: str
+    kind: ControlKind
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,9 @@ class Cell:
     """One arm on one loop. Times are seconds per operation, or per manager where there is a size, without the empty loop.
 
     `ratio` is to the reference loop, `of_floor` to the last floor before it on the same loop; each comes with the bounds of
-    its interval. `agree` is false where CPU time contradicts wall time. A cell with `not_timed` has no figures. The last
-    three have an item per block: seconds, ratio, and how many operations these are of.
+    its interval. `agree` is false where CPU time contradicts wall time. A cell with `not_timed` has no figures. `held` tells
+    which clauses its constructs were judged by. The last three have an item per block: seconds, ratio, and how many operations
+    these are of.
     """
 
     arm: str
@@ -45,6 +49,7 @@ class Cell:
     control: bool
     command: str
     not_timed: str | None = None
+    held: str = ""
     seconds: float | None = None
     low: float | None = None
     high: float | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import secrets
 import signal
 import subprocess
@@ -22,11 +23,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from asyncwith.arms import load_questions
-from asyncwith.block_process import Job
-from asyncwith.blocks import Block, check_origin, read_block, read_blocks
+from asyncwith.block_process import Held, Job
+from asyncwith.blocks import ALONE, Block, check_origin, read_block, read_blocks
 from asyncwith.costs import Costs
 from asyncwith.deriving import derive_from
 from asyncwith.errors import AsyncwithError, UsageError
+from asyncwith.holding import hold
 from asyncwith.interpreters import OURS, Interpreter
 from asyncwith.loops import find_loop
 from asyncwith.rooms import room
@@ -59,7 +61,8 @@ DISTORTING = (
 class Plan:
     """How long to measure: at least `least` blocks, then until every interval is within ± `until` or `seconds` are spent.
 
-    `block` is how long one block takes. `largest` leaves out arms of bigger size, which a quick look cannot afford.
+    `block` is how long one block takes. `largest` leaves out arms of bigger size, which a quick look cannot afford. `turns` is
+    how often each loop is measured in a process of its own as well, to see that sharing one does not move the ratios.
     """
 
     least: int
@@ -67,6 +70,7 @@ class Plan:
     block: float
     until: float = 0.01
     largest: int = sys.maxsize
+    turns: int = 0
 
     def at_end(self, blocks: int, seconds: float, half_width: float | None) -> bool:
         """Tell whether to stop after so many blocks in so many seconds."""
@@ -79,8 +83,8 @@ class Plan:
 
 # Many short blocks tell more than few long ones: where a process happens to lie in memory moves its ratios by 1 to 3 %.
 QUICK = Plan(least=8, seconds=45, block=3.0, largest=1_000)
-NORMAL = Plan(least=12, seconds=300, block=5.0)
-RIGOROUS = Plan(least=24, seconds=1_800, block=8.0, until=0.005)
+NORMAL = Plan(least=12, seconds=300, block=5.0, turns=6)
+RIGOROUS = Plan(least=24, seconds=1_800, block=8.0, until=0.005, turns=12)
 
 
 @dataclass(frozen=True)
@@ -117,8 +121,11 @@ def measure(
     """
     work = Measurement(folder or room("bench"), questions, loops, directory / "blocks", plan, progress)
     while not work.enough():
-        work.add_block()
-    return derive_from(work.blocks(), until=plan.until)
+        if work.wants_turn():
+            work.add_turn()
+        else:
+            work.add_block()
+    return derive_from(work.blocks(), alone=work.alone, until=plan.until)
 
 
 class Measurement:
@@ -145,6 +152,9 @@ class Measurement:
         if len(set(self.loops)) < len(self.loops):
             raise UsageError(f"of these loops two have the same name: {', '.join(self.loops)}")
         self.found = read_blocks(blocks)
+        self.alone = read_blocks(blocks.with_name(ALONE))
+        check_origin([*self.found, *self.alone], blocks.parent)
+        self.held: Held | None = None  # not judged yet
         self.ends: Counter[str] = Counter()  # how often a process died or fell silent while the loop ran
         self.not_timed = dict(self.there.absences)
         for block in self.found:
@@ -160,18 +170,64 @@ class Measurement:
         costs = derive_from(blocks) if len(blocks) > 1 else None
         half_width = None if costs is None else costs.half_width
         self._tell(half_width)
-        return self.plan.at_end(len(blocks), _seconds(blocks), half_width)
+        return self.plan.at_end(len(blocks), self._spent(), None if self.wants_turn() else half_width)
+
+    def wants_turn(self) -> bool:
+        """Tell whether the loops are to be measured one by one now: after every second block, so that both see the same times."""
+        done = len({block.alone for block in self.alone})
+        return len(self._present()) > 1 and done < min(self.plan.turns, len(self.blocks()) // 2)
 
     def add_block(self, turn: str | None = None) -> None:
         """Measure one more block and file it, or learn that a loop takes the process down; twice, and it is out."""
+        self._measure(self.specs, self.plan.block, self.directory, turn=turn)
+
+    def add_turn(self) -> None:
+        """Measure each loop in a process of its own, in random order; all of them take about as long as one block."""
+        turn, present = secrets.token_hex(8), self._present()
+        for spec in random.sample(present, len(present)):
+            self._measure([spec], self.plan.block / len(present), self.directory.with_name(ALONE), alone=turn)
+
+    def _present(self) -> list[str]:
+        return [spec for loop, spec in zip(self.loops, self.specs, strict=True) if loop not in self.not_timed]
+
+    def _measure(
+        self,
+        specs: Sequence[str],
+        seconds: float,
+        directory: Path,
+        *,
+        turn: str | None = None,
+        alone: str | None = None,
+    ) -> None:
         reference = self.loops[0]
         if reference in self.not_timed:
             raise NothingMeasuredError(self.not_timed[reference])
-        self.directory.mkdir(parents=True, exist_ok=True)
+        if self.held is None:
+            self.held = hold(self.python, self.folder, self.questions, self._present(), self.directory.parent)
+        directory.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="asyncwith-") as scratch:
             word, errors = Path(scratch, "word"), Path(scratch, "errors")
             word.touch()
-            job = self._job(word, turn)
+            id_ = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+            job = Job(
+                id=id_,
+                room=str(self.folder),
+                questions=self.questions,
+                loops=list(specs),
+                not_timed=self.not_timed,
+                held=self.held,
+                largest=self.plan.largest,
+                started=time.monotonic(),
+                seconds=seconds,
+                seed=secrets.randbits(32),
+                hash_seed=secrets.randbits(32),
+                padding=secrets.randbelow(4096),
+                block=str(directory / f"{id_}.unfiled"),
+                word=str(word),
+                code=version("asyncwith"),
+                turn=turn,
+                alone=alone,
+            )
             end = self._watch(job, word, errors)
             if end is None:
                 self._file(Path(job.block))
@@ -187,30 +243,10 @@ class Measurement:
 
     def _file(self, unfiled: Path) -> None:
         block = read_block(unfiled)
-        check_origin([*self.found, block], self.directory)
+        check_origin([*self.found, *self.alone, block], self.directory.parent)
         unfiled.replace(unfiled.with_suffix(".json"))
-        self.found.append(block)
+        (self.alone if block.alone else self.found).append(block)
         self.not_timed |= block.not_timed
-
-    def _job(self, word: Path, turn: str | None) -> Job:
-        id_ = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
-        return Job(
-            id=id_,
-            room=str(self.folder),
-            questions=self.questions,
-            loops=list(self.specs),
-            not_timed=self.not_timed,
-            largest=self.plan.largest,
-            started=time.monotonic(),
-            seconds=self.plan.block,
-            seed=secrets.randbits(32),
-            hash_seed=secrets.randbits(32),
-            padding=secrets.randbelow(4096),
-            block=str(self.directory / f"{id_}.unfiled"),
-            word=str(word),
-            code=version("asyncwith"),
-            turn=turn,
-        )
 
     def _watch(self, job: Job, word: Path, errors: Path) -> str | None:
         """Run the process of a block; return None if it ended well, and what happened to it if not."""
@@ -242,12 +278,11 @@ class Measurement:
 
     def _tell(self, half_width: float | None, in_flight: float = 0.0) -> None:
         blocks = self.blocks()
-        spent = _seconds(blocks) + in_flight
+        spent = self._spent() + in_flight
         self.report(Progress(len(blocks), self.plan.least, spent, self.plan.seconds, half_width))
 
-
-def _seconds(blocks: Sequence[Block]) -> float:
-    return sum(block.seconds for block in blocks)
+    def _spent(self) -> float:
+        return sum(block.seconds for block in (*self.blocks(), *self.alone))
 
 
 def _status(code: int) -> str:

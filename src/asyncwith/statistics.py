@@ -93,10 +93,10 @@ def p_same(logarithms: Sequence[float]) -> float:
     return 2 * float(stdtr(len(logarithms) - 1, -abs(middle) / (spread / math.sqrt(len(logarithms)))))
 
 
-def interval_between(base: Sequence[float], new: Sequence[float]) -> Interval:
+def interval_between(base: Sequence[float], new: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
     """Return the ratio of `new` to `base`, two sets of blocks that are no pairs, with Welch's interval."""
     middle, error, freedom = _welch(base, new)
-    reach = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    reach = float(stdtrit(freedom, (1 + confidence) / 2)) * error
     return Interval(_exp(middle), math.exp(middle - reach), _exp(middle + reach))
 
 

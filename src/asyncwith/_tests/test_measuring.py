@@ -156,7 +156,20 @@ def test_a_killed_measurement_goes_on_with_all_but_the_block_in_flight(folder, t
 def test_the_process_of_a_block_ends_when_nobody_waits_for_it(folder, tmp_path):
     (word := tmp_path / "word").touch()
     job = Job(
-        "id", str(folder), [], ["asyncio"], {}, 1, time.monotonic(), 1000, 1, 1, 1, str(tmp_path / "block"), str(word)
+        "id",
+        str(folder),
+        [],
+        ["asyncio"],
+        {},
+        {},
+        1,
+        time.monotonic(),
+        1000,
+        1,
+        1,
+        1,
+        str(tmp_path / "block"),
+        str(word),
     )
     command = [sys.executable, "-m", "asyncwith.block_process", json.dumps(asdict(job))]
     code = (
