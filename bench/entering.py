@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, nullcontex
 
 from asyncwith import Question
 
-entering = Question("entering", "What does each form cost around an empty body?")
+entering = Question("entering", "What does each form cost around an empty body?", holds=("class",))
 
 
 class Plain:
@@ -76,38 +76,38 @@ async def _() -> None:
         pass
 
 
-@entering.arm("synchronous with", control=True)
+@entering.arm("synchronous with", control=True, holds=())
 async def _() -> None:
     with Synchronous():
         pass
 
 
-@entering.arm("nullcontext", control=True)
+@entering.arm("nullcontext", control=True, holds=("nullcontext",))
 async def _() -> None:
     async with nullcontext():
         pass
 
 
-@entering.arm("exit stack", control=True)
+@entering.arm("exit stack", control=True, holds=("class", "exit stack"))
 async def _() -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(Slotted())
 
 
-@entering.arm("exit stack, callback", control=True)
+@entering.arm("exit stack, callback", control=True, holds=("exit stack",))
 async def _() -> None:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(leave)
 
 
 # Asynchronous generators call hooks that each loop installs in its own way, so these two are no controls.
-@entering.arm("@asynccontextmanager")
+@entering.arm("@asynccontextmanager", holds=("@asynccontextmanager",))
 async def _() -> None:
     async with decorated():
         pass
 
 
-@entering.arm("aclosing a generator")
+@entering.arm("aclosing a generator", holds=("aclosing",))
 async def _() -> None:
     async with aclosing(generator()):
         pass

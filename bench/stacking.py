@@ -1,4 +1,4 @@
-"""What does one more manager cost on an `AsyncExitStack` that holds 1 to 10,000 of them? All figures are per manager."""
+"""What does one more manager cost on an `AsyncExitStack` that holds 1 to 100,000 of them? All figures are per manager."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from asyncwith import Question, Suspend
 
-stacking = Question("stacking", "What does each manager on an exit stack cost, from one to 10,000 of them?")
+stacking = Question(
+    "stacking",
+    "What does each manager on an exit stack cost, from one to 100,000 of them?",
+    holds=("class", "exit stack"),
+)
 
-SIZES = (1, 10, 100, 1_000, 10_000)
+SIZES = (1, 10, 100, 1_000, 10_000, 100_000)
 
 
 class Slotted:
@@ -20,6 +24,16 @@ class Slotted:
 
     async def __aexit__(self, *details: object) -> None:
         pass
+
+
+class Failing:
+    __slots__ = ()
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, *details: object) -> None:
+        raise ValueError
 
 
 class Suspending:
@@ -71,14 +85,25 @@ async def _(n: int) -> None:
             stack.push_async_callback(leave)
 
 
-@stacking.arm("@asynccontextmanager", sizes=SIZES)
+@stacking.arm("@asynccontextmanager", sizes=SIZES, holds=("@asynccontextmanager", "exit stack"))
 async def _(n: int) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(n):
             await stack.enter_async_context(decorated())
 
 
-@stacking.arm("class that suspends in exit", sizes=SIZES)
+# Each exit gets the exception of the one before and raises another, so that in the end all are one chain.
+@stacking.arm("class that raises in exit", control=True, sizes=SIZES, holds=("exception", "exit stack"))
+async def _(n: int) -> None:
+    try:
+        async with AsyncExitStack() as stack:
+            for _ in range(n):
+                await stack.enter_async_context(Failing())
+    except ValueError:
+        pass
+
+
+@stacking.arm("class that suspends in exit", sizes=SIZES[:-1], holds=("suspension", "exit stack"))
 async def _(n: int, suspend: Suspend) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(n):

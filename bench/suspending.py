@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from asyncwith import Question, Suspend
 
-suspending = Question("suspending", "What does it cost when enter, body or exit suspend?")
+suspending = Question("suspending", "What does it cost when enter, body or exit suspend?", holds=("suspension",))
+
+MORE = (2, 4, 8)  # how often; from these follows what one more suspension costs
 
 
 class Slotted:
@@ -56,6 +58,36 @@ class InBoth:
         await self.suspend()
 
 
+class OftenInEnter:
+    __slots__ = ("suspend", "times")
+
+    def __init__(self, suspend: Suspend, times: int) -> None:
+        self.suspend = suspend
+        self.times = times
+
+    async def __aenter__(self) -> None:
+        for _ in range(self.times):
+            await self.suspend()
+
+    async def __aexit__(self, *details: object) -> None:
+        pass
+
+
+class OftenInExit:
+    __slots__ = ("suspend", "times")
+
+    def __init__(self, suspend: Suspend, times: int) -> None:
+        self.suspend = suspend
+        self.times = times
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, *details: object) -> None:
+        for _ in range(self.times):
+            await self.suspend()
+
+
 async def enter() -> None:
     pass
 
@@ -73,7 +105,7 @@ async def _() -> None:
         await leave()
 
 
-@suspending.arm("nowhere", control=True)
+@suspending.arm("nowhere", control=True, holds=("class",))
 async def _() -> None:
     async with Slotted():
         pass
@@ -97,7 +129,19 @@ async def _(suspend: Suspend) -> None:
         pass
 
 
-@suspending.arm("in the body", sizes=(1, 2, 4, 8))
+@suspending.arm("in enter", sizes=MORE)
+async def _(suspend: Suspend, n: int) -> None:
+    async with OftenInEnter(suspend, n):
+        pass
+
+
+@suspending.arm("in exit", sizes=MORE)
+async def _(suspend: Suspend, n: int) -> None:
+    async with OftenInExit(suspend, n):
+        pass
+
+
+@suspending.arm("in the body", sizes=(1, *MORE))
 async def _(suspend: Suspend, n: int) -> None:
     async with Slotted():
         for _ in range(n):
