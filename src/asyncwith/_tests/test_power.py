@@ -108,5 +108,5 @@ def test_survivors_are_faults_that_there_are(tmp_path: Path) -> None:
 
 def test_faults_say_what_is_wrong() -> None:
     """Every faulty loop and part has a sentence that says how it is faulty."""
-    assert all(loop.__doc__ for loop in faulty_loops.faults())
+    assert all(loop.__doc__ for loop in faulty_loops.faults(faulty_loops))
     assert all(function.__doc__ for function, _, _ in faulty_parts._seeds.values())

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from asyncwith._tests.power import faulty_loops, faulty_parts, generators, mutants, statements
+from asyncwith._tests.power import faulty_loops, faulty_parts, generators, mutants, statements, subtle_loops
 from asyncwith._tests.power.faults import CONTROL, Fault, seeded_room
+from asyncwith._tests.power.rewritten import rewritten
 from asyncwith.hosts import NO_LOOP
 
 if sys.version_info >= (3, 11):
@@ -22,7 +23,7 @@ __all__ = ["KINDS", "Survivor", "catalogue", "survivors"]
 
 KINDS = {
     "loop": "asyncio's own loop with one fault each, as a new loop might have it",
-    "library": "the asynchronous half of contextlib, mutated",
+    "library": "the asynchronous half of contextlib, mutated and rewritten",
     "statement": "the statement `async with` itself, replaced by its expansion with one fault",
     "compiler": "the compiler, which refuses the wrong programs or tells the wrong lines",
     "generator": "the asynchronous generators of the chapters, each wrapped in one that is wrong",
@@ -68,20 +69,23 @@ def _loops(chapters: Path, _: Path) -> list[Fault]:
     def fault(factory: type[faulty_loops.Base]) -> Fault:
         eager, debugged = hasattr(factory, "eager"), hasattr(factory, "debugged")
         id_ = factory.__name__ + "+eager" * eager + "+debug" * debugged
-        spec = f"{id_}={faulty_loops.__file__}:{factory.__name__}"
+        spec = f"{id_}={sys.modules[factory.__module__].__file__}:{factory.__name__}"
         name = CONTROL if factory is faulty_loops.Control else factory.__name__
         return Fault("loop", name, chapters, (id_,), specs={id_: spec}, hidden="asyncio")
 
-    factories: list[type[faulty_loops.Base]] = [faulty_loops.Control, *faulty_loops.faults()]
-    return [fault(each) for each in factories]
+    found: list[type[faulty_loops.Base]] = [faulty_loops.Control]
+    found += [each for module in (faulty_loops, subtle_loops) for each in faulty_loops.faults(module)]
+    return [fault(each) for each in found]
 
 
 def _libraries(chapters: Path, folder: Path) -> list[Fault]:
-    control = folder / "control.py"
-    control.write_text(mutants.original(), encoding="utf-8")
-    named = [(CONTROL, control)]
-    named += [(mutant.name, mutant.write(folder, number)) for number, mutant in enumerate(mutants.mutants())]
-    return [Fault("library", name, chapters, ("asyncio", NO_LOOP), library=str(path)) for name, path in named]
+    sources = [(CONTROL, mutants.original()), *((each.name, each.source) for each in mutants.mutants()), *rewritten()]
+    faults = []
+    for number, (name, source) in enumerate(sources):
+        path = folder / f"library_{number:04}.py"
+        path.write_text(source, encoding="utf-8")
+        faults.append(Fault("library", name, chapters, ("asyncio", NO_LOOP), library=str(path)))
+    return faults
 
 
 def _statements(chapters: Path, folder: Path) -> list[Fault]:

@@ -1191,14 +1191,14 @@ class ServersAcceptNothing(Base):
         pass
 
 
-def faults() -> list[type[Base]]:
-    """Return the faulty loops that this Python can have."""
-    found = [each for name, each in globals().items() if isinstance(each, type) and issubclass(each, Base)]
+def faults(module: types.ModuleType) -> list[type[Base]]:
+    """Return the faulty loops of `module` that this Python can have."""
+    found = [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Base)]
     return [
         each
         for each in found
         if each.__doc__
-        and each.__module__ == __name__
+        and each.__module__ == module.__name__
         and not each.__name__.startswith("_")
         and each is not Control
         and sys.version_info >= getattr(each, "since", (3, 10))

@@ -15,7 +15,6 @@ import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 __all__ = ["Mutant", "mutants", "original"]
 
@@ -63,12 +62,6 @@ class Mutant:
     name: str
     line: int
     source: str
-
-    def write(self, folder: Path, number: int) -> Path:
-        """Write it to a file of its own and return the path."""
-        path = folder / f"mutant_{number:04}.py"
-        path.write_text(self.source, encoding="utf-8")
-        return path
 
 
 def original() -> str:
