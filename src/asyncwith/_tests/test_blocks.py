@@ -61,7 +61,10 @@ def spoilt(change):
         ("{}", "format: missing"),
         ("[" * 100_000, "all of it"),
         ('{"format": NaN}', "a number: NaN"),
-        (spoilt(lambda data: data.update(format=1)), "format: 1, which another version of asyncwith wrote; this one reads 2"),
+        (
+            spoilt(lambda data: data.update(format=1)),
+            "format: 1, which another version of asyncwith wrote; this one reads 2",
+        ),
         (spoilt(lambda data: data.update(format=True)), "format: not of type int"),
         (spoilt(lambda data: data.pop("records")), "records: missing"),
         (spoilt(lambda data: data.update(seconds=10**400)), "seconds: not of type float"),
