@@ -29,7 +29,7 @@ class Outcome(str, enum.Enum):
         return self not in (Outcome.PASSED, Outcome.NOT_RUN)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The outcome of one check with its evidence.
 

@@ -81,8 +81,8 @@ def _cell(place: Place) -> Cell:
         agree=place["agree"].flag(),
         control=place["control"].flag(),
         not_timed=place.optional("not_timed", Place.text) or "",
-        values=tuple(each.number() for each in place["values"]),
-        ratios=tuple(each.number() for each in place["ratios"]),
+        values=place["values"].numbers(),
+        ratios=place["ratios"].numbers(),
         command=place["command"].text(),
     )
     if not cell.not_timed and cell.seconds is None:

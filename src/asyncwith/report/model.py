@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from asyncwith.verdicts import Outcome, Verdict
 
@@ -65,8 +66,7 @@ class Promise:
     code: str
 
 
-@dataclass(frozen=True, order=True)
-class Check:
+class Check(NamedTuple):
     """One clause on one loop with one library, by name."""
 
     clause: str
@@ -74,7 +74,7 @@ class Check:
     library: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Departure:
     """A deviation that was known before the run."""
 
@@ -85,7 +85,7 @@ class Departure:
     stale: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Judged:
     """What came out of a check."""
 
@@ -167,7 +167,7 @@ class Control:
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Interval:
     """A figure with its confidence interval."""
 
@@ -176,7 +176,7 @@ class Interval:
     high: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One arm on one loop: what it costs, its `ratio` to the reference loop, and `of_floor`, to the floor arm."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 from asyncwith.errors import InputError
 from asyncwith.report.headers import check_format, read_provenance
@@ -13,6 +14,8 @@ from asyncwith.verdicts import Outcome, Verdict
 
 __all__ = ["read_outcomes"]
 
+T = TypeVar("T")
+OUTCOMES = {each.value: each for each in Outcome}
 CLAUSE_ID = r"[A-Z]+-\d{2,3}"  # becomes a file name: nothing else may get through
 
 
@@ -23,7 +26,9 @@ def read_outcomes(path: Path) -> Conformance:
     if first is None:
         raise InputError(f"{path}, line 1: nothing was declared", "the run was stopped before it began; run it again")
     declared = _declaration(first)
+    checks = {check: check for check in declared.checks}
     verdicts: dict[Check, Judged] = {}
+    shared: dict[Any, Any] = {}  # of a million verdicts most say the same: it is kept once
     finished = None
     for line in lines:
         if finished is not None:
@@ -33,9 +38,9 @@ def read_outcomes(path: Path) -> Conformance:
             finished = Finished(counts[0], counts[1], counts[2], line["seconds"].number())
             continue
         check = Check(line["clause"].name(), line["loop"].name(), line["library"].name())
-        if check not in declared.declared or check in verdicts:
+        if check not in checks or check in verdicts:
             line.fail("the one verdict of a declared check")
-        verdicts[check] = _judged(line)
+        verdicts[checks[check]] = _judged(line, shared)
     return Conformance(
         declared.edition,
         declared.provenance,
@@ -110,17 +115,21 @@ def _pair(place: Place) -> list[Place]:
     return both
 
 
-def _judged(line: Place) -> Judged:
+def _judged(line: Place, shared: dict[Any, Any]) -> Judged:
+    def once(value: T) -> T:
+        found: T = shared.setdefault(value, value)
+        return found
+
     verdict = Verdict(
-        outcome=Outcome(line["outcome"].one_of(*(each.value for each in Outcome))),
-        reason=line["reason"].text(),
-        expected=line["expected"].lines(),
-        trace=line["trace"].lines(),
+        outcome=OUTCOMES[line["outcome"].one_of(*OUTCOMES)],
+        reason=once(line["reason"].text()),
+        expected=once(line["expected"].lines()),
+        trace=once(line["trace"].lines()),
         difference=line.optional("difference", Place.count),
-        details=line["details"].text(),
+        details=once(line["details"].text()),
         seconds=line["seconds"].number(),
     )
-    return Judged(verdict, line.optional("departure", _departure))
+    return Judged(verdict, once(line.optional("departure", _departure)))
 
 
 def _departure(place: Place) -> Departure:

@@ -149,7 +149,7 @@ def _outcomes(run: Run) -> dict[str, Any]:
         judged = conformance.verdicts.get(check)
         verdict = judged.verdict.to_json() if judged else {}
         departure = asdict(judged.departure) if judged and judged.departure else None
-        verdicts.append({**asdict(check), "state": conformance.state(check), **verdict, "departure": departure})
+        verdicts.append({**check._asdict(), "state": conformance.state(check), **verdict, "departure": departure})
     return {
         "name": run.name,
         "edition": conformance.edition,

@@ -11,6 +11,7 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
 from asyncwith.errors import InputError
@@ -30,11 +31,21 @@ DISGUISES |= dict.fromkeys(
 
 
 class Place:
-    """A value out of a file of results, with its address in words."""
+    """A value out of a file of results, which can tell its address in words: there are millions, and few are asked."""
 
-    def __init__(self, value: Any, where: str) -> None:
+    __slots__ = ("_inside", "_key", "value")
+
+    def __init__(self, value: Any, key: str | int, inside: Place | None = None) -> None:
         self.value = value
-        self.where = where
+        self._key = key
+        self._inside = inside
+
+    @property
+    def where(self) -> str:
+        """The address: the file, and the way to this value in it."""
+        if self._inside is None:
+            return str(self._key)
+        return self._inside.where + (f"[{self._key}]" if isinstance(self._key, int) else f", {self._key}")
 
     def fail(self, wanted: str) -> NoReturn:
         """Raise the `InputError` that says what was wanted here."""
@@ -47,7 +58,7 @@ class Place:
             self.fail(f"an object with {key!r}")
         if key not in self.value:
             self.fail(f"the key {key!r}")
-        return Place(self.value[key], f"{self.where}, {key}")
+        return Place(self.value[key], key, self)
 
     def optional(self, key: str, read: Callable[[Place], T]) -> T | None:
         """Return what `read` makes of the value under `key`, or None if it is absent or null."""
@@ -65,19 +76,17 @@ class Place:
         """Return the elements of a list."""
         if not isinstance(self.value, list):
             self.fail("a list")
-        return (Place(each, f"{self.where}[{at}]") for at, each in enumerate(self.value))
+        return (Place(each, at, self) for at, each in enumerate(self.value))
 
     def text(self) -> str:
         """Return a text, cut where it is too long to be read."""
         if not isinstance(self.value, str):
             self.fail("a text")
-        whole: str = self.value
-        shown = whole[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8").translate(DISGUISES)
-        return shown if len(whole) <= LONGEST_TEXT else f"{shown}… [cut: {len(whole):,} characters in the file]"
+        return _shown(self.value)
 
     def name(self, pattern: str = "") -> str:
         """Return a text short enough for a heading, and of the form `pattern` where one is given."""
-        text = " ".join(self.text().split())
+        text = _on_one_line(self.text())
         if not 0 < len(text) <= LONGEST_NAME:
             self.fail(f"a name of 1 to {LONGEST_NAME} characters")
         if pattern and not re.fullmatch(pattern, text, re.ASCII):
@@ -92,12 +101,12 @@ class Place:
 
     def lines(self) -> tuple[str, ...]:
         """Return a list of texts, cut where there are too many to be read."""
-        every = [each.text() for each in list(self)[:MOST_LINES]]
-        return (
-            (*every, f"… [cut: {len(self.value):,} lines in the file]")
-            if len(self.value) > MOST_LINES
-            else tuple(every)
-        )
+        every = self.value[:MOST_LINES] if isinstance(self.value, list) else self.fail("a list")
+        if all(type(each) is str for each in every):
+            shown = tuple(map(_shown, every))
+        else:
+            shown = tuple(each.text() for each in self)  # which says where the culprit is
+        return shown if every == self.value else (*shown, f"… [cut: {len(self.value):,} lines in the file]")
 
     def number(self) -> float:
         """Return a finite number."""
@@ -110,6 +119,12 @@ class Place:
         if not math.isfinite(number):
             self.fail("a finite number")
         return number
+
+    def numbers(self) -> tuple[float, ...]:
+        """Return a list of finite numbers."""
+        if isinstance(self.value, list) and all(type(each) is float and math.isfinite(each) for each in self.value):
+            return tuple(self.value)
+        return tuple(each.number() for each in self)
 
     def count(self) -> int:
         """Return a whole number that counts something."""
@@ -124,13 +139,28 @@ class Place:
         return self.value
 
 
+@lru_cache(maxsize=1 << 14)  # the same few texts stand in results a million times
+def _shown(text: str) -> str:
+    """Return `text` as it is shown: not too long, and without what could disguise what it says."""
+    shown = text[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8").translate(DISGUISES)
+    return shown if len(text) <= LONGEST_TEXT else f"{shown}… [cut: {len(text):,} characters in the file]"
+
+
+@lru_cache(maxsize=1 << 10)
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def parse(raw: bytes, where: str) -> Place:
     """Return the JSON text `raw` as a place called `where`."""
     try:
-        return Place(json.loads(raw.decode("utf-8"), parse_constant=_refuse), where)
+        return Place(DECODER.decode(raw.decode("utf-8")), where)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON: {error}") from None
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number that JSON knows")
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse)  # `json.loads` would make one for each line

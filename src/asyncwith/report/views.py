@@ -69,7 +69,7 @@ class Column:
         return f"{self.run.label}, {self.title}, {self.library}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One place of the matrix. `state` is empty where the check was not declared."""
 
@@ -88,7 +88,7 @@ class Entry:
         return self.judged.verdict.reason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One clause on all columns."""
 
