@@ -7,6 +7,8 @@ import gc
 import inspect
 import logging
 import sys
+import threading
+import time
 import warnings
 from collections.abc import AsyncGenerator, Awaitable
 from typing import Any
@@ -998,3 +1000,55 @@ async def generators_can_be_shut_down_by_hand(trace: Trace) -> None:
     await anext(generator)
     await asyncio.get_running_loop().shutdown_asyncgens()
     trace("shut down")
+
+
+@clause("GEN-70", source=HOOKS, on="asyncio", expect=["closed, in the thread of the loop: True"])
+async def dropped_in_another_thread(trace: Trace) -> None:
+    """A generator that is dropped in another thread is closed by its loop, which wakes for it, in its own thread."""
+    home, closed = threading.get_ident(), asyncio.Event()
+
+    async def held() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+        finally:
+            await checkpoint()
+            trace("closed, in the thread of the loop:", threading.get_ident() == home)
+            closed.set()
+
+    generators = [held()]
+    await anext(generators[0])
+
+    def drop() -> None:
+        time.sleep(0.005)  # until the loop waits
+        generators.clear()
+
+    thread = threading.Thread(target=drop)
+    thread.start()
+    await closed.wait()
+    thread.join()
+
+
+@clause("GEN-71", source=HOOKS, on="asyncio", expect=["closed in run 1", "closed in run 2"])
+def every_run_installs_the_hooks(trace: Trace, loop: Loop) -> None:
+    """A loop that is run several times closes what is dropped in each run."""
+    events = loop.options()["loop_factory"]()
+
+    async def main(number: int) -> None:
+        closed = asyncio.Event()
+
+        async def held() -> AsyncGenerator[int, None]:
+            try:
+                yield 1
+            finally:
+                await checkpoint()
+                trace("closed in run", number)
+                closed.set()
+
+        await anext(held())
+        await closed.wait()
+
+    try:
+        for number in 1, 2:
+            events.run_until_complete(main(number))
+    finally:
+        events.close()

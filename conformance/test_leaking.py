@@ -522,3 +522,51 @@ async def a_manager_that_was_left_keeps_nothing(trace: Trace, library: Names) ->
                 pass
             await checkpoint()
             trace(f"{words} {state(references[0])}, error {state(references[1])}")
+
+
+@clause(
+    "LEAK-65",
+    source="library/asyncio-eventloop.html#asyncio.Handle",
+    on="asyncio",
+    level="should",
+    expect=["called", "the last argument: freed"],
+)
+def a_loop_lets_go_of_its_last_callback(trace: Trace, loop: Loop) -> None:
+    """The loop lets go of the arguments of the very last callback that it has called, too."""
+    events, thing = loop.options()["loop_factory"](), Thing()
+
+    def last(thing: Thing) -> None:
+        trace("called")
+
+    with without_collector():
+        try:
+            reference = weakref.ref(thing)
+            events.call_soon(events.stop)
+            events.call_soon(last, thing)
+            del thing
+            events.run_forever()
+            trace("the last argument:", "freed" if reference() is None else "alive")
+        finally:
+            events.close()
+
+
+@clause("LEAK-66", source="library/asyncio-runner.html", level="should", expect=["left the run", "freed"])
+def nobody_keeps_what_left_the_run(trace: Trace, loop: Loop) -> None:
+    """Nobody keeps an exception that has left the run and was handled."""
+    references = []
+
+    async def main() -> None:
+        await checkpoint()
+        failure = Failure()
+        references.append(weakref.ref(failure))
+        try:
+            raise failure
+        finally:
+            del failure
+
+    try:
+        loop.run(main)
+    except Failure:
+        trace("left the run")
+    gc.collect()
+    trace("freed" if references[0]() is None else "alive")

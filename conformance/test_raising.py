@@ -5,6 +5,7 @@ How exceptions are linked to each other on the way is the chapter chaining.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -517,3 +518,83 @@ def what_passes_every_exit_comes_out_of_the_loop(trace: Trace, loop: Loop) -> No
             loop.run(main, error)
         except BaseException as caught:
             trace("out of the loop", caught is error, chain(caught))
+
+
+@clause(
+    "EXC-78",
+    source="library/asyncio-task.html#task-object",
+    on="asyncio",
+    expect=["task: to fail", "future: to fail", "gather: to fail", "shield: to fail"],
+)
+async def the_way_of_a_tasks_error(trace: Trace) -> None:
+    """The traceback of an error that comes from a task or a future leads to where it was raised."""
+
+    def failed() -> asyncio.Future[Any]:
+        future = asyncio.get_running_loop().create_future()
+        try:
+            raise ValueError("v").with_traceback(None)
+        except ValueError as error:
+            future.set_exception(error)
+        return future
+
+    for name, make in (
+        ("task", lambda: asyncio.ensure_future(fail())),
+        ("future", failed),
+        ("gather", lambda: asyncio.gather(fail())),
+        ("shield", lambda: asyncio.shield(fail())),
+    ):
+        try:
+            await make()
+        except ValueError as error:
+            last = functions(error).rpartition(" > ")[2]
+            trace(f"{name}: to", "fail" if last in ("fail", "failed") else last)
+
+
+@clause(
+    "EXC-79",
+    source="bpo-45924",
+    on="asyncio",
+    level="should",
+    versions=">=3.11",
+    expect=["task grows: False", "future grows: False"],
+)
+async def the_traceback_of_a_future_does_not_grow(trace: Trace) -> None:
+    """An error that is awaited again and again does not get a longer traceback each time."""
+    future = asyncio.get_running_loop().create_future()
+    future.set_exception(ValueError("v"))
+    for name, awaited in ("task", asyncio.ensure_future(fail())), ("future", future):
+        lengths = []
+        for _ in range(5):
+            try:
+                await awaited
+            except ValueError as error:
+                lengths.append(len(functions(error).split(" > ")))
+        trace(f"{name} grows:", lengths[-1] > lengths[1])
+
+
+@clause(
+    "EXC-80",
+    source="library/asyncio-task.html#task-object",
+    on="asyncio",
+    expect=[
+        "notes: none, cause: None, context: None, hidden: False",
+        "notes: none, cause: None, context: KeyError('k'), hidden: False",
+    ],
+)
+async def a_task_adds_nothing_to_its_error(trace: Trace) -> None:
+    """An error that comes from a task has no note, cause or context that it had not when it left the coroutine."""
+
+    async def fail_while_handling() -> None:
+        try:
+            raise KeyError("k")
+        except KeyError:
+            await fail()
+
+    for coroutine in fail(), fail_while_handling():
+        try:
+            await asyncio.ensure_future(coroutine)
+        except ValueError as error:
+            trace(
+                f"notes: {getattr(error, '__notes__', 'none')},",
+                f"cause: {error.__cause__}, context: {error.__context__!r}, hidden: {error.__suppress_context__}",
+            )

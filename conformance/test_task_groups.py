@@ -1975,3 +1975,96 @@ async def errors_of_cancelled_tasks_on_every_loop(trace: Trace) -> None:
         trace("in a group:", ", ".join(sorted(map(describe, group.exceptions))))
     await checkpoint()
     trace("goes on")
+
+
+@clause(
+    "TG-85",
+    source="library/asyncio-future.html#asyncio.Future.result; library/asyncio-task.html#asyncio.Task.result",
+    on="asyncio",
+    expect=[
+        *("task waits: InvalidStateError, InvalidStateError", "task cancelled: CancelledError, CancelledError"),
+        *("future waits: InvalidStateError, InvalidStateError", "future cancelled: CancelledError, CancelledError"),
+    ],
+)
+async def results_that_are_not_there(trace: Trace) -> None:
+    """`result()` and `exception()` of a task or future raise as long as it is not done, and when it was cancelled."""
+
+    def raised(ask: Callable[[], object]) -> str:
+        try:
+            return f"gives {ask()!r}"
+        except (asyncio.InvalidStateError, asyncio.CancelledError) as error:
+            return type(error).__name__
+
+    future = asyncio.get_running_loop().create_future()
+    for name, awaitable in ("task", asyncio.ensure_future(for_ever())), ("future", future):
+        await checkpoint()
+        trace(f"{name} waits:", f"{raised(awaitable.result)}, {raised(awaitable.exception)}")
+        awaitable.cancel()
+        await asyncio.wait([awaitable])
+        trace(f"{name} cancelled:", f"{raised(awaitable.result)}, {raised(awaitable.exception)}")
+
+
+@clause(
+    "TG-86",
+    source="library/asyncio-task.html#asyncio.Task.set_name; library/asyncio-future.html#asyncio.Future.remove_done_callback",
+    on="asyncio",
+    expect=["given: given", "set: another", "removed: 2, then 0", "cancel: True, then False"],
+)
+async def what_tasks_say_of_themselves(trace: Trace) -> None:
+    """A task has the name that it was given last, and tells how many callbacks it has removed; a future tells
+    whether it could be cancelled.
+    """
+    given = asyncio.create_task(for_ever(), name="given")
+    trace("given:", given.get_name())
+    given.set_name("another")
+    trace("set:", given.get_name())
+    for _ in range(2):
+        given.add_done_callback(print)
+    trace("removed:", f"{given.remove_done_callback(print)}, then {given.remove_done_callback(print)}")
+    given.cancel()
+    await asyncio.wait([given])
+    future = asyncio.get_running_loop().create_future()
+    trace("cancel:", f"{future.cancel()}, then {future.cancel()}")
+
+
+@clause(
+    "TG-87",
+    source="library/asyncio-task.html#asyncio.Task.cancel",
+    on="asyncio",
+    expect=["returned 7", "failed with ValueError('v') <- Cancelled", "cancelled"],
+)
+async def how_a_cancelled_task_ends(trace: Trace) -> None:
+    """A task that was cancelled ends as its coroutine does: with its result, its error, or cancelled."""
+
+    async def answer(how: str) -> int:
+        try:
+            await for_ever()
+        except asyncio.CancelledError:
+            if how == "fail":
+                raise ValueError("v")  # noqa: B904 - the cancellation is to be its context
+            if how == "pass on":
+                raise
+        return 7
+
+    for how in "return", "fail", "pass on":
+        task = asyncio.ensure_future(answer(how))
+        await checkpoint()
+        task.cancel()
+        await asyncio.wait([task])
+        trace(end(task))
+
+
+@clause(
+    "TG-88",
+    source="library/asyncio-task.html#asyncio.Task.get_name",
+    on="asyncio",
+    expect=["names: 3, all different: True"],
+)
+async def tasks_have_names_of_their_own(trace: Trace) -> None:
+    """A task that was given no name has one of its own."""
+    tasks = [asyncio.create_task(for_ever()) for _ in range(3)]
+    names = [task.get_name() for task in tasks]
+    trace(f"names: {len(names)}, all different:", len({*names}) == 3)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

@@ -1441,3 +1441,97 @@ async def what_setting_a_timer_gives(trace: Trace) -> None:
             trace(name, "tells when", hasattr(handle, "when") and -0.002 < handle.when() - due < 10)
     for _, handle in handles.values():
         handle.cancel()
+
+
+@clause(
+    "TIME-88",
+    source="anyio api.html#anyio.sleep; library/asyncio-task.html#asyncio.sleep",
+    level="should",
+    expect=["some of many are punctual: True"],
+)
+async def timers_are_not_always_late(trace: Trace) -> None:
+    """A timer may be late if the machine is busy, but not every one is."""
+    punctual = 0
+    for _ in range(30):
+        due = anyio.current_time() + 0.001
+        await anyio.sleep(0.001)
+        punctual += anyio.current_time() - due < 0.03
+        if punctual == 3:
+            break
+    trace("some of many are punctual:", punctual == 3)
+
+
+@clause(
+    "TIME-89",
+    source="library/asyncio-eventloop.html#asyncio.loop.call_later; anyio api.html#anyio.sleep",
+    level="should",
+    expect=["asleep: True", "asleep with a timer of years: True"],
+)
+async def a_loop_that_waits_sleeps(trace: Trace) -> None:
+    """A loop that has nothing to do but to wait uses next to no time of the processor, however long it is to wait."""
+
+    async def share_of_processor() -> float:
+        before = time.thread_time()
+        await anyio.sleep(DELAY)
+        return (time.thread_time() - before) / DELAY
+
+    trace("asleep:", min([await share_of_processor() for _ in range(3)]) < 0.1)
+    with anyio.move_on_after(100 * 365 * 86400):
+        trace("asleep with a timer of years:", min([await share_of_processor() for _ in range(3)]) < 0.1)
+
+
+@clause("TIME-90", source=HANDLE, on="asyncio", expect=["called: 0, 100, 200, 300, 400"])
+async def many_timers_are_cancelled(trace: Trace) -> None:
+    """Of hundreds of timers that are cancelled together, the few that are not are called."""
+    loop, called = asyncio.get_running_loop(), list[int]()
+    handles = [loop.call_later(0.001 + number / 1e5, called.append, number) for number in range(401)]
+    for number, handle in enumerate(handles):
+        if number % 100:
+            handle.cancel()
+    await asyncio.sleep(0.01)
+    trace("called:", ", ".join(map(str, sorted(called))))
+
+
+@clause(
+    "TIME-91",
+    source=HANDLE,
+    on="asyncio",
+    expect=["called", "cancelled in its callback", "cancelled again", "the next one is called"],
+)
+async def cancelling_what_was_called(trace: Trace) -> None:
+    """Cancelling a timer in its own callback, or when it was called already, or once more, changes nothing."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def callback() -> None:
+        trace("called")
+        handle.cancel()
+        trace("cancelled in its callback")
+
+    handle = loop.call_later(0.001, callback)
+    later = loop.call_later(0.01, done.set)
+    await asyncio.sleep(0.005)
+    handle.cancel()
+    handle.cancel()
+    trace("cancelled again")
+    if later.cancelled():
+        done.set()
+    await done.wait()
+    trace("the next one is", "cancelled" if later.cancelled() else "called")
+
+
+@clause(
+    "TIME-92",
+    source=CALL_LATER,
+    on="asyncio",
+    expect=["called: a near one", "called: another near one", "those of years wait: True"],
+)
+async def timers_of_years(trace: Trace) -> None:
+    """A timer may be set for any time to come, years too, and does not get in the way of nearer ones."""
+    loop, called, done = asyncio.get_running_loop(), list[str](), asyncio.Event()
+    far = [loop.call_later(years * 365 * 86400, called.append, "a far one") for years in (0.1, 1, 100, 10_000)]
+    loop.call_later(0.001, trace, "called: a near one")
+    loop.call_later(0.002, lambda: (trace("called: another near one"), done.set()))
+    await done.wait()
+    trace("those of years wait:", not called and not any(handle.cancelled() for handle in far))
+    for handle in far:
+        handle.cancel()

@@ -5,7 +5,7 @@ Classes as in `faulty_loops.py`, whose helpers they use.
 
 # mypy: disable-error-code="has-type, arg-type, assignment, attr-defined, call-overload, func-returns-value, method-assign, misc, no-any-return, override, return-value, type-arg, union-attr, valid-type"
 # (what is overridden here is overridden wrongly on purpose, and partly private)
-# ruff: noqa: BLE001, E501, SIM105, TRY301, RUF012 - faults are written as the careless write them
+# ruff: noqa: BLE001, E501, TRY301, RUF012 - faults are written as the careless write them
 
 from __future__ import annotations
 
