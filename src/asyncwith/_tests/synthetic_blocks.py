@@ -1,6 +1,7 @@
 """Blocks as a machine with a known truth would have measured them."""
 
 import random
+from dataclasses import replace
 
 from asyncwith.blocks import Block, Record
 
@@ -65,3 +66,21 @@ def make_block(
         ],
     }
     return Block(**{**given, **other})
+
+
+def alone(block, loop, turn):
+    """Return what a process with only this loop would have measured in a turn."""
+    records = [replace(each, slices={loop: each.slices[loop]}, again=each.slices[loop]) for each in block.records]
+    return replace(
+        block,
+        id=f"{block.id}-{turn}-{loop}",
+        conditions={"alone": turn},
+        reference=loop,
+        loops={loop: VERSIONS[loop]},
+        records=records,
+    )
+
+
+def slower(slices, factor):
+    """Return slices that took longer by a factor."""
+    return [(operations, round(wall * factor), round(cpu * factor)) for operations, wall, cpu in slices]

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -21,6 +22,17 @@ def write(folder, block, name=None):
 def test_a_block_is_read_as_it_was_written(tmp_path):
     block = make_block(1, size=10)
     assert read_block(write(tmp_path, block)) == block
+
+
+def test_an_arm_that_was_not_timed_on_a_loop_has_the_reason_in_place_of_slices(tmp_path):
+    block = make_block(1)
+    arm = block.records[1]
+    for loops, again in ((["asyncio"], arm.again), (["uvloop"], []), ([], [])):
+        slices = {loop: arm.slices[loop] for loop in loops}
+        changed = replace(arm, slices=slices, again=again, held=dict.fromkeys(block.loops, "PROT-08 failed"))
+        spoken = replace(block, records=[changed])
+        assert read_block(write(tmp_path, spoken)) == spoken
+        assert spoken.covers([arm.label], block.loops)
 
 
 def test_a_block_that_is_there_twice_counts_once(tmp_path):
@@ -83,6 +95,9 @@ def spoilt(change):
         (spoilt(lambda data: data["records"][1]["again"].__setitem__(2, [0, 5, 5])), r"records\[1\].again\[2\]"),
         (spoilt(lambda data: data["records"][1]["again"].__setitem__(2, [1, True, 5])), r"records\[1\].again\[2\]"),
         (spoilt(lambda data: data["records"][1]["again"].__setitem__(2, [1, 10**30, 5])), r"records\[1\].again\[2\]"),
+        (spoilt(lambda data: data["records"][1]["slices"].pop("uvloop")), r"records\[1\].slices: not the loops"),
+        (spoilt(lambda data: data["records"][1].update(held=[])), r"records\[1\].held: not of type dict"),
+        (spoilt(lambda data: data["conditions"].update(alone=[])), "conditions.alone: not of type str"),
     ],
     ids=lambda value: value[:30] if value.startswith(("[", "{")) else value[:40],
 )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asyncwith._tests.synthetic_blocks import make_block
+from asyncwith._tests.synthetic_blocks import alone, make_block, slower
 from asyncwith.blocks import replace_file
 from asyncwith.costs import write_costs
 from asyncwith.deriving import derive, derive_from
@@ -106,6 +106,110 @@ def test_a_reference_loop_that_differs_from_itself_is_a_broken_control():
         again[:] = [(operations, round(wall * 1.2), cpu) for operations, wall, cpu in again]
     costs = derive_from(blocks)
     assert [control.name for control in costs.controls if not control.held] == ["asyncio against itself"]
+
+
+def broken(costs):
+    return {(control.kind, control.name, control.arm) for control in costs.controls if not control.held}
+
+
+def changed(block, change, loop="uvloop"):
+    """Return a block whose slices of the arm on a loop are what `change` makes of them."""
+    floor, arm = block.records
+    return replace(block, records=[floor, replace(arm, slices={**arm.slices, loop: change(arm.slices[loop])})])
+
+
+def test_a_ratio_that_changes_within_blocks_is_a_broken_control():
+    blocks = [changed(block, lambda slices: [*slices[:4], *slower(slices[4:], 1.1)]) for block in BLOCKS]
+    name = "uvloop from the first half of each block to the second"
+    assert broken(derive_from(blocks)) == {("drift", name, "class")}
+
+
+def test_a_ratio_that_changes_from_block_to_block_is_a_broken_control():
+    blocks = [*BLOCKS[:4], *(changed(block, lambda slices: slower(slices, 1.3)) for block in BLOCKS[4:])]
+    costs = derive_from(blocks)
+    assert broken(costs) == {("drift", "uvloop from the first blocks to the last", "class")}
+    assert cell(costs, "class", "uvloop").verdict == "unproven"
+
+
+def test_ratios_that_stay_where_they_are_break_no_control():
+    costs = derive_from([make_block(number, ratios={"uvloop": 0.6}, noise=0.002) for number in range(12)])
+    assert sum(control.kind == "drift" for control in costs.controls) == 4
+    assert broken(costs) == set()
+
+
+def turns(ratio=0.6, pace=1.0, loops=("asyncio", "uvloop"), turns=6):
+    """Return turns in which each loop had a process of its own; uvloop's turn came when the machine was slower by `pace`."""
+    found = []
+    for number in range(turns):
+        for loop in loops:
+            block = make_block(f"alone {number} {loop}", ratios={"uvloop": ratio}, noise=0.004)
+            if loop == "uvloop":
+                records = [replace(each, slices={loop: slower(each.slices[loop], pace)}) for each in block.records]
+                floor, arm = records
+                block = replace(block, records=[replace(floor, control=True), arm])
+            found.append(alone(block, loop, f"turn {number}"))
+    return found
+
+
+def test_loops_that_are_alone_in_their_processes_have_to_agree():
+    blocks = [make_block(number, ratios={"uvloop": 0.6}, noise=0.004) for number in range(8)]
+    costs = derive_from(blocks, alone=turns())
+    assert [control.arm for control in costs.controls if control.kind == "alone"] == ["floor", "class"]
+    assert broken(costs) == set()
+    assert broken(derive_from(blocks, alone=turns(ratio=0.9))) == {
+        ("alone", "uvloop with a process of its own", "class")
+    }
+
+
+def test_the_pace_of_the_machine_is_no_disagreement():
+    blocks = [make_block(number, ratios={"uvloop": 0.6}, noise=0.004) for number in range(8)]
+    of_arm = [control for control in derive_from(blocks, alone=turns(pace=1.5)).controls if control.kind == "alone"][-1]
+    assert of_arm.ratio == pytest.approx(1.0, rel=0.05)
+
+
+def test_a_turn_without_the_reference_loop_says_nothing():
+    costs = derive_from(BLOCKS, alone=turns(loops=["uvloop"]))
+    assert [control for control in costs.controls if control.kind == "alone"] == []
+
+
+def test_blocks_of_loops_that_are_alone_lie_in_a_folder_of_their_own(tmp_path):
+    for folder, blocks in (("blocks", BLOCKS), ("alone", turns())):
+        for block in blocks:
+            replace_file(tmp_path / folder / f"{block.id}.json", json.dumps(block.to_json()))
+    assert derive(tmp_path) == derive_from(BLOCKS, alone=turns())
+
+
+def without(block, loop, why):
+    """Return a block in which the constructs of the arm did not hold on a loop."""
+    floor, arm = block.records
+    slices = {name: each for name, each in arm.slices.items() if name != loop}
+    held = {name: why if name == loop else "1 clause holds" for name in block.loops}
+    return replace(
+        block, records=[floor, replace(arm, slices=slices, held=held, again=arm.again if "asyncio" in slices else [])]
+    )
+
+
+def test_an_arm_whose_constructs_do_not_hold_has_no_figures_there_and_figures_elsewhere():
+    costs = derive_from([without(block, "trio", "PROT-08 failed on trio") for block in BLOCKS])
+    assert (cell(costs, "class", "trio").not_timed, cell(costs, "class", "trio").seconds) == (
+        "PROT-08 failed on trio",
+        None,
+    )
+    assert (cell(costs, "class", "uvloop").verdict, cell(costs, "class", "uvloop").held) == ("faster", "1 clause holds")
+    assert cell(costs, "floor", "trio").not_timed is None
+
+
+def test_constructs_that_do_not_hold_on_the_reference_loop_leave_the_others_without_a_ratio():
+    costs = derive_from([without(block, "asyncio", "PROT-08 failed on asyncio") for block in BLOCKS])
+    found = cell(costs, "class", "uvloop")
+    assert (found.seconds, found.ratio, found.verdict) == (pytest.approx(120e-9, rel=0.02), None, "unproven")
+    assert cell(costs, "class", "asyncio").not_timed == "PROT-08 failed on asyncio"
+    assert costs.holds
+
+
+def test_a_construct_that_failed_in_one_block_is_not_timed_at_all():
+    costs = derive_from([without(BLOCKS[0], "trio", "PROT-08 failed on trio"), *BLOCKS[1:]])
+    assert cell(costs, "class", "trio").not_timed == "PROT-08 failed on trio"
 
 
 def test_a_control_is_never_called_faster_or_slower():
