@@ -102,7 +102,7 @@ async def nothing_on_trio(n: int, suspend: Suspend) -> None:
     await in_nursery(n, hold_nothing, suspend)
 
 
-@sharing.arm("no manager", sizes=SIZES, trio=nothing_on_trio)
+@sharing.arm("no manager", sizes=SIZES[:-1], trio=nothing_on_trio)
 async def _(n: int, suspend: Suspend) -> None:
     await asyncio.gather(*(hold_nothing(suspend) for _ in range(n)))
 
@@ -120,7 +120,7 @@ async def generator_on_trio(n: int, suspend: Suspend) -> None:
     await in_nursery(n, hold_generator, suspend)
 
 
-@sharing.arm("@asynccontextmanager", sizes=SIZES, trio=generator_on_trio, holds=("@asynccontextmanager",))
+@sharing.arm("@asynccontextmanager", sizes=SIZES[:-1], trio=generator_on_trio, holds=("@asynccontextmanager",))
 async def _(n: int, suspend: Suspend) -> None:
     await asyncio.gather(*(hold_generator(suspend) for _ in range(n)))
 

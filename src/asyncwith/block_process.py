@@ -33,6 +33,7 @@ SLICE = 300_000  # ns; long beside the clock, short beside a scheduler's turn (3
 JITTER = 0.2  # a fixed length could beat in time with the scheduler's tick
 DEEPEST = 64  # frames of C of some 100 bytes: up to a page and a half of stack, after which layouts repeat
 LEAST_ROUNDS = 5  # a median of fewer is an average
+SHARE = 2  # times what each arm would have of a block if all had the same: more than that nobody waits for
 LONGEST_REASON = 500  # characters
 
 T = TypeVar("T")
@@ -90,7 +91,9 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # collections inside slices look at what the slices make, not at what we loaded
     before = switches()
+    share = SHARE * job.seconds / len(turns)
     while len(nothing.again) < LEAST_ROUNDS or time.monotonic() - job.started < job.seconds:
+        turns = [each for each in turns if not each.long or each.seconds < share]
         chance.shuffle(turns)
         for each in turns:
             each.turn(crew, chance)
@@ -200,6 +203,12 @@ class _Measured:
         self.operations: dict[str, int] = {}
         self.slices: dict[str, list[Slice]] = {loop: [] for loop in loops}
         self.again: list[Slice] = []  # the second run on the reference loop
+        self.seconds = 0.0  # that all of them took
+
+    @property
+    def long(self) -> bool:
+        """Whether one operation takes longer than a slice. Such an arm has the first rounds only, as many as its share allows."""
+        return 1 in self.operations.values()
 
     def calibrate(self, crew: _Crew) -> None:
         """Find how many operations fill a slice on each loop, which warms the arm up as well."""
@@ -213,6 +222,7 @@ class _Measured:
         if crew.reference in self.slices:
             runs.append((crew.reference, self.again))
         chance.shuffle(runs)
+        started = time.monotonic()
         for loop, slices in runs:
             operations = max(1, round(self.operations[loop] * chance.uniform(1 - JITTER, 1 + JITTER)))
             depth = chance.randrange(DEEPEST)
@@ -221,6 +231,7 @@ class _Measured:
             )
             if spent is not None:
                 slices.append((operations, *spent))
+        self.seconds += time.monotonic() - started
 
 
 if __name__ == "__main__":

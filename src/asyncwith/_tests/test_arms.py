@@ -17,7 +17,7 @@ from asyncwith.rooms import room
 from asyncwith.slices import Slicer, deep
 
 QUESTIONS = load_questions(room("bench"))
-LITTLE = 10  # managers or tasks; more of them show no more
+LITTLE = 100  # managers or tasks; more of them show no more
 ARMS = [arm for question in QUESTIONS for arm in question.arms]
 
 PROGRAM = """
