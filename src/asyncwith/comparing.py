@@ -125,8 +125,6 @@ class _Comparing:
         self.base, self.new, self.turns = base, new, turns
         self.same_python = all(base.origin.get(key) == new.origin.get(key) for key in SAME_PYTHON)
         self.loops = [loop for loop in base.costs.loops if loop in new.costs.loops]
-        # The fastest tenth of more rounds is faster, so all blocks must have equally many.
-        self.rounds = min(base.fewest_rounds(), new.fewest_rounds())
         self.pace: list[float] = []
         self.by_seconds: list[str] = []
         self.not_compared: list[str] = []
@@ -154,12 +152,16 @@ class _Comparing:
         )
 
     def _differences(self) -> tuple[str, ...]:
-        known = [
-            {key: run.origin.get(key) for key in (*SAME_PYTHON, "platform")} | run.versions
-            for run in (self.base, self.new)
-        ]
+        keys = (*SAME_PYTHON, *SAME_STATE, "platform")
+        known = [{key: run.origin.get(key) for key in keys} | run.versions for run in (self.base, self.new)]
         both = [(key, known[0].get(key), known[1].get(key)) for key in {**known[0], **known[1]}]
-        return tuple(f"{key} ({old or 'none'} → {new or 'none'})" for key, old, new in both if old != new)
+        # Another Python has another build, and asyncio is a part of it.
+        told = {"build", "asyncio"} if known[0]["python"] != known[1]["python"] else set()
+        return tuple(
+            f"{key} ({'none' if old is None else old} → {'none' if new is None else new})"
+            for key, old, new in both
+            if old != new and key not in told
+        )
 
     def _questions(self) -> list[str]:
         """Return the questions that the same program asked in both runs."""
@@ -176,14 +178,13 @@ class _Comparing:
 
     def _pairs(self, question: str) -> list[_Pair]:
         yardstick = self.base.yardstick(question) if self.same_python and not self.turns else None
-        runs = self.base, self.new
-        floors = [run.figures(yardstick, self.loops, self.rounds) for run in runs] if yardstick is not None else []
+        floors = self._figures(yardstick, self.loops) if yardstick is not None else []
         pairs = []
         for key in {**self.base.cells, **self.new.cells}:
             _, arm, loop = key
             if key[0] != question or not self._timed(key) or arm == yardstick:
                 continue
-            figures = [run.figures(arm, [loop], self.rounds) for run in runs]
+            figures = self._figures(arm, [loop])
             if floors:
                 figures = [beside(each, floor) for each, floor in zip(figures, floors, strict=True)]
             clocks = self._clocks(*figures)
@@ -225,6 +226,16 @@ class _Comparing:
         if len(ratios) < 2 or len(references) > 1 or key[2] in references:  # noqa: PLR2004 - BASE and NEW
             return None
         return ratios[0], ratios[1]
+
+    def _figures(self, arm: str, loops: Sequence[str]) -> list[Figures]:
+        """Return the figures of an arm in both runs. The fastest of more rounds is faster, so each is of equally many."""
+        runs = self.base, self.new
+        old, found = (run.rounds(arm) for run in runs)
+        if self.turns:
+            rounds = {turn: min(old[turn], found[turn]) for turn in old if turn in found}
+        else:
+            rounds = dict.fromkeys([*old, *found], min([*old.values(), *found.values()], default=0))
+        return [run.figures(arm, loops, rounds) for run in runs]
 
     def _timed(self, key: tuple[str, str, str]) -> bool:
         """Whether both runs timed a cell; the reason why not is kept, once for all that share it."""

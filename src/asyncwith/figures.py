@@ -69,19 +69,22 @@ class Run:
         )
         return next(floors, None)
 
-    def fewest_rounds(self) -> int:
-        """Return how many rounds even the shortest block has."""
-        return min((len(record.again) for _, _, records in self.blocks for record in records.values()), default=1)
+    def rounds(self, arm: str) -> dict[str, int]:
+        """Return how many rounds of an arm each block has that has it."""
+        return {
+            key: max(map(len, records[arm].slices.values()), default=0)
+            for key, _, records in self.blocks
+            if arm in records
+        }
 
-    def figures(self, arm: str, loops: Iterable[str], rounds: int) -> Figures:
-        """Return what one operation takes in each block or turn, on all of these loops taken together."""
+    def figures(self, arm: str, loops: Iterable[str], rounds: Mapping[str, int]) -> Figures:
+        """Return what one operation takes in each block or turn, in so many rounds of it, on all of these loops together."""
         figures = {}
         for key, block, records in self.blocks:
-            record = records.get(arm)
-            timed = [] if record is None else [loop for loop in loops if loop in record.slices]
-            if record is not None and timed:
-                slices = [each for loop in timed for each in record.slices[loop][:rounds]]
-                wall = _fastest(slices) - _fastest(block.nothing[:rounds])
+            first = slice(rounds.get(key, 0))
+            slices = [each for loop in loops if arm in records for each in records[arm].slices.get(loop, [])[first]]
+            if slices:
+                wall = _fastest(slices) - _fastest(block.nothing[first])
                 cpu = _cpu(slices) - _cpu(block.nothing)
                 figures[key] = Figure(math.log(max(wall, SMALLEST)), math.log(max(cpu, SMALLEST)))
         return figures

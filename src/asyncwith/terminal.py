@@ -38,13 +38,14 @@ __all__ = [
 ]
 
 OUTCOMES = ("passed", "failed", "crashed", "timed out", "leaked", "flaky", "known", "noted", "not run")
+WIDEST = 1_000  # characters of a table that goes into a file, so that none of its lines is broken
 STORIES_SHOWN = 20
 REASONS_SHOWN = 4
 
 
 def answer() -> Console:
     """Return the console of the standard output; lines are as long as they are, so that they can be pasted."""
-    return Console(soft_wrap=True, highlight=False)
+    return Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDEST)
 
 
 def say(text: str) -> None:
