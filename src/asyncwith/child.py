@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -41,16 +41,19 @@ class Lost(Exception):
 class Child:
     """One child process, from this side of the pipe."""
 
-    def __init__(self, module: str, *arguments: str) -> None:
-        """Start `main()` of `module`, a module of ours."""
+    def __init__(
+        self, module: str, *arguments: str, under: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start `main()` of `module`, a module of ours, `under` another program if that is given."""
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-c", PROGRAM.format(module), *arguments],
+            [*under, sys.executable, "-c", PROGRAM.format(module), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
             encoding="utf-8",
             errors="replace",
+            env=environment,
             start_new_session=True,
         )
         self._heard: queue.SimpleQueue[str] = queue.SimpleQueue()

@@ -2,7 +2,7 @@
 
 Valgrind tells what it counted only when a process ends. So the counter is read by forking: the copy has the count of the
 original up to that moment, ends at once, and leaves it in a file that is named by its process id. The original does nothing
-but fork, so an arm finds its memory as it did the last time: where objects lie decides over some instructions in a thousand.
+but fork, so an arm finds its memory as it did the last time.
 """
 
 from __future__ import annotations
@@ -12,30 +12,27 @@ import json
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from asyncwith.arms import load_questions
-from asyncwith.loops import find_loop
+from asyncwith.host import take_over_streams
+from asyncwith.loops import Loop, find_loop
 from asyncwith.timed import Timed, suspension, time_nothing
 from asyncwith.trace import describe
 
-__all__ = ["PATIENCE", "CountingJob", "operations_of"]
+__all__ = ["PATIENCE", "main", "operations_of"]
 
 OPERATIONS = 1_000  # of managers or suspensions; counts have no noise that more of them would average out
 WARM = 200  # before; CPython 3.11 to 3.15 have specialised all they will by then
 PATIENCE = 60  # seconds for an arm, which takes one or two
 LONGEST_REASON = 500  # characters
-
-
-@dataclass(frozen=True)
-class CountingJob:
-    """What a counting process is asked to do: the arms of `questions` on one loop, but for those that are `done`."""
-
-    room: str
-    questions: list[str]
-    loop: str
-    done: list[tuple[str, int]]
+LARGEST_BLOCK = 512  # bytes; what is larger does not come from pools
+BLOCKS = tuple(range(16, LARGEST_BLOCK + 1, 16))
+IMAGINARY, COMPLEX, BYTES = 1j, 32, b"".__sizeof__()  # no free list has complex numbers or bytes in stock
+NEIGHBOURS = 16  # blocks; even of the largest, a pool has room for so many
+ATTEMPTS = 250  # another allocator may never give out neighbours
+SPOKEN = 101  # exit code of a fork that left word; a loop may end the process with any of the usual ones
 
 
 def operations_of(size: int | None) -> int:
@@ -44,67 +41,99 @@ def operations_of(size: int | None) -> int:
 
 
 def main() -> None:
-    """Count what the first argument asks for; one line of JSON on the standard output for each arm, first the empty loop."""
-    job = CountingJob(**json.loads(sys.argv[1]))
-    words = os.dup(1)
-    os.dup2(2, 1)  # what a stranger's loop prints is none of our words
-    counter = _Counter(job.loop, words)
-    questions = load_questions(Path(job.room), job.questions)
-    counter.perform(time_nothing, None)
+    """Count what is asked for, until the asking side closes the pipe. Arguments: the loop, the bench room, the questions."""
+    asks, answers = take_over_streams()
+    sys.path.append(os.getcwd())  # noqa: PTH109 - people name modules of the folder they are in
+    spec, folder, *names = sys.argv[1:]
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(PATIENCE)  # not even a loop that hangs here outlives a killed parent for long
+    try:
+        loop = find_loop(spec)
+        arms = {question.name: question.arms for question in load_questions(Path(folder), names)}
+        _perform(loop, time_nothing, None)
+    except BaseException as error:  # noqa: BLE001 - a stranger's loop may raise anything, SystemExit too
+        _say(answers, {"error": describe(error)[:LONGEST_REASON]})
+        os._exit(1)
+    signal.alarm(0)
     gc.collect()
     gc.freeze()
-    done = {(question, place) for question, place in job.done}
-    _fork(counter, ("", 0), time_nothing, None, skip=False)
-    for question in questions:
-        for place, arm in enumerate(question.arms):
-            address = (question.name, place)
-            _fork(counter, address, arm.timed, arm.size, skip=address in done)
+    for line in asks:
+        address = json.loads(line)["arm"]
+        arm = arms[address[0]][address[1]] if address else None
+        process = os.fork()
+        if process == 0:
+            signal.alarm(PATIENCE)
+            _say(answers, _counted(loop, arm.timed if arm else time_nothing, arm.size if arm else None))
+            os._exit(SPOKEN)
+        _, status = os.waitpid(process, 0)
+        if os.waitstatus_to_exitcode(status) != SPOKEN:
+            _say(answers, {"error": "it took its process down, or too long"})
+    os._exit(0)  # threads that a loop forgot must not keep a process that is done
 
 
-def _fork(counter: _Counter, address: tuple[str, int], timed: Timed, size: int | None, *, skip: bool) -> None:
-    """Count an arm in a fork. One that is skipped is forked as well: where the next one finds its memory depends on it."""
-    process = os.fork()
-    if process == 0:
-        if not skip:
-            counter.count(address, timed, size)
-        os._exit(0)
-    os.waitpid(process, 0)
+def _say(answers: IO[str], word: dict[str, Any]) -> None:
+    answers.write(json.dumps(word) + "\n")
+    answers.flush()
 
 
-class _Counter:
-    """Performs arms on one loop and reads the counter in between."""
+def _counted(loop: Loop, timed: Timed, size: int | None) -> dict[str, Any]:
+    """Perform an arm and tell where its counts are, or why there are none."""
+    try:
+        return {"readings": _perform(loop, timed, size)}
+    except BaseException as error:  # noqa: BLE001 - as above
+        return {"error": describe(error)[:LONGEST_REASON]}
 
-    def __init__(self, spec: str, words: int) -> None:
-        self.loop = find_loop(spec)
-        self.words = words
 
-    def count(self, address: tuple[str, int], timed: Timed, size: int | None) -> None:
-        """Perform an arm and leave word of where its counts are, or why there are none."""
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(PATIENCE)
-        word: dict[str, object] = {"question": address[0], "place": address[1]}
-        try:
-            word["readings"] = self.perform(timed, size)
-        except BaseException as error:  # noqa: BLE001 - a stranger's loop may raise anything, SystemExit too
-            word["error"] = describe(error)[:LONGEST_REASON]
-        os.write(self.words, json.dumps(word).encode() + b"\n")
+def _perform(loop: Loop, timed: Timed, size: int | None) -> list[int]:
+    """Return the three readings: before so many operations, after them, and after twice as many more."""
+    operations = operations_of(size)
+    readings: list[int] = []
 
-    def perform(self, timed: Timed, size: int | None) -> list[int]:
-        """Return the three readings: before so many operations, after them, and after twice as many more."""
-        operations = operations_of(size)
-        readings: list[int] = []
+    async def turns() -> None:
+        await suspension(loop)()
+        await timed(max(1, WARM // (size or 1)), loop, size)
+        held = _settle()
+        readings.append(_reading())
+        await timed(operations, loop, size)
+        readings.append(_reading())
+        await timed(2 * operations, loop, size)
+        readings.append(_reading())
+        held.clear()
 
-        async def main() -> None:
-            await suspension(self.loop)()
-            await timed(max(1, WARM // (size or 1)), self.loop, size)
-            readings.append(_reading())
-            await timed(operations, self.loop, size)
-            readings.append(_reading())
-            await timed(2 * operations, self.loop, size)
-            readings.append(_reading())
+    loop.run(turns)
+    return readings
 
-        self.loop.run(main)
-        return readings
+
+def _settle() -> list[object]:
+    """Bring the allocator into a state that is always the same; what comes back must be held for as long as it shall last.
+
+    CPython's allocator cuts blocks of one size from pools. Where a pool happens to be one block short of full, an operation
+    that takes and returns two goes over its edge and back each time, some 20 instructions: up to 0.5 % of a class manager,
+    decided by the size of the environment. So holes are filled until blocks come one behind the other, and these are
+    returned: a pool with room for what an operation takes. Whatever else is returned later may open a hole again, therefore
+    nothing is made here but blocks of the very size, and by nothing that makes another: no iterator, no call, no number.
+    """
+    held: list[object] = [None] * LARGEST_BLOCK  # so long that it is none of these blocks itself
+    place = 0
+    while place < len(BLOCKS):
+        size = BLOCKS[place]
+        attempt = 0
+        while attempt < ATTEMPTS:
+            block = 0
+            while block < NEIGHBOURS:
+                held.append(
+                    b"." * (size - BYTES) if size > COMPLEX else IMAGINARY * IMAGINARY if size == COMPLEX else object()
+                )
+                block += 1
+            if id(held[-1]) - id(held[-NEIGHBOURS]) == (NEIGHBOURS - 1) * size:
+                break
+            attempt += 1
+        block = 1  # one stays, or else the pool would be empty, and given back
+        while block < NEIGHBOURS:
+            held.pop()
+            block += 1
+        place += 1
+    return held
 
 
 def _reading() -> int:
@@ -114,9 +143,3 @@ def _reading() -> int:
         os._exit(0)
     os.waitpid(process, 0)
     return process
-
-
-if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)  # threads that a loop forgot must not keep a process that is done

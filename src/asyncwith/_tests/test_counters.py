@@ -57,18 +57,18 @@ command = sys.argv[next(i for i, each in enumerate(sys.argv) if i and not each.s
 start = '''
 import os, runpy, sys
 from asyncwith import counting_process as its
-turns, end, perform = 0, os._exit, its._Counter.perform
-def counted(self, timed, size):
+turns, end, perform = 0, os._exit, its._perform
+def counted(loop, timed, size):
     async def turn(operations, loop, n):
         global turns
         turns += operations * (7 if timed is its.time_nothing else 107 * (n or 1) + 7)
         await timed(0, loop, n)
-    return perform(self, turn, size)
+    return perform(loop, turn, size)
 def ended(code):
     with open({files!r}.replace("%p", str(os.getpid())), "w") as file:
         print("events: Ir", f"summary: {{turns + 1000}}", sep=chr(10), file=file)
     end(code)
-its._Counter.perform, its.os._exit = counted, ended
+its._perform, its.os._exit = counted, ended
 sys.argv = sys.argv[1:]
 its.main()
 end(0)
@@ -97,6 +97,10 @@ def double(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{place}{os.pathsep}{os.environ['PATH']}")
 
 
+def figures(**its):
+    return {"operations": 100, "once": 9_000, "twice": 18_000, "empty": 8_000} | its
+
+
 def cells(counted):
     return {(cell.arm, cell.loop): cell for cell in counted.cells}
 
@@ -118,7 +122,7 @@ def test_what_is_the_same_for_few_and_for_many_drops_out():
 
 
 def test_figures_are_per_manager_and_without_the_empty_loop():
-    its = Count("q", "a", 10, 0, "asyncio", 100, once=90_800, twice=180_800, empty=80.0, origin={})
+    its = Count("q", "a", 10, 0, "asyncio", figures(once=90_800, twice=180_800, empty=80_000), origin={})
     assert its.instructions == (900 - 80) / 10
 
 
@@ -157,7 +161,7 @@ def test_what_is_known_is_not_counted_again(folder, double, tmp_path, monkeypatc
     before = kept.stat().st_mtime_ns
     assert cells(count([], ["asyncio"], tmp_path, folder=folder))["sized", "asyncio"].instructions == 107
     assert kept.stat().st_mtime_ns == before
-    monkeypatch.setattr(counters, "_start", lambda *_: pytest.fail("all is known"))
+    monkeypatch.setattr(counters, "Child", lambda *_, **__: pytest.fail("all is known"))
     assert len(count([], ["asyncio"], tmp_path, folder=folder).cells) == 2
 
 
@@ -166,7 +170,7 @@ def test_a_loop_that_fails_costs_its_own_cells(folder, double, tmp_path, monkeyp
     loops = ["asyncio", "bad=faulty:raises", "late=faulty:Late"]
     found = cells(count([], loops, tmp_path / "run", folder=folder))
     assert found["floor", "asyncio"].ratio == 1
-    assert found["floor", "bad"].not_counted == "OSError: no such loop"
+    assert found["floor", "bad"].not_counted == "OSError('no such loop')"
     assert found["sized", "late"].not_counted
     assert found["sized", "late"].instructions is None
 
@@ -176,7 +180,7 @@ def test_a_loop_that_says_nothing_is_given_up(folder, double, tmp_path, monkeypa
     (tmp_path / "slow.py").write_text("import time\ndef hangs():\n    time.sleep(1000)\n")
     monkeypatch.setattr(counters, "SILENCE", 2)
     found = cells(count([], ["asyncio", "slow=slow:hangs"], tmp_path / "run", folder=folder))
-    assert found["floor", "slow"].not_counted == "nothing came back for 2 seconds"
+    assert found["floor", "slow"].not_counted.startswith("no end after 2 s")
 
 
 @pytest.mark.parametrize("changed", ["cpu", "libc", "valgrind", "the program of 'tiny'"])
@@ -191,17 +195,46 @@ def test_counts_of_another_origin_are_never_mixed(folder, double, tmp_path, chan
 
 
 @pytest.mark.parametrize(
-    "change", [{"once": "many"}, {"operations": 0}, {"twice": 0}, {"size": -1}, {"format": 2}, {"empty": None}]
+    "change",
+    [
+        {"figures": figures(once="many")},
+        {"figures": figures(once=True)},
+        {"figures": figures(once=1 << 70)},
+        {"figures": figures(operations=0)},
+        {"figures": figures(twice=9_000)},
+        {"figures": figures(extra=1)},
+        {"figures": []},
+        {"origin": {"cpu": 1}},
+        {"size": -1},
+        {"format": 1},
+    ],
 )
 def test_files_that_are_no_counts_are_refused_by_name(tmp_path, change):
-    its = Count("q", "a", None, 0, "asyncio", 100, once=9_000, twice=18_000, empty=8.0, origin={})
+    its = Count("q", "a", None, 0, "asyncio", figures(), origin={})
     path = tmp_path / "q-00-asyncio.json"
-    path.write_text(json.dumps({"format": 1, **asdict(its)}))
+    path.write_text(json.dumps({"format": 2, **asdict(its)}))
     assert read_counts(tmp_path) == [its]
-    path.write_text(json.dumps({"format": 1, **asdict(its)} | change))
+    path.write_text(json.dumps({"format": 2, **asdict(its)} | change))
     with pytest.raises(InputError, match="q-00-asyncio"):
         read_counts(tmp_path)
     assert replace(its, size=2).instructions == its.instructions / 2
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[" * 60_000, b"\xff", b"0" * 5_000, b"[" + b" " * (1 << 16) + b"]"])
+def test_files_of_strangers_are_refused_by_name(tmp_path, text):
+    (tmp_path / "x.json").write_bytes(text)
+    with pytest.raises(InputError, match=r"x\.json"):
+        read_counts(tmp_path)
+
+
+def test_the_same_file_twice_is_one_count_and_a_different_one_is_refused(tmp_path):
+    its = {"format": 2, **asdict(Count("q", "a", None, 0, "asyncio", figures(), origin={}))}
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(its))
+    assert len(read_counts(tmp_path)) == 1
+    (tmp_path / "two.json").write_text(json.dumps(its | {"figures": figures(once=8_999)}))
+    with pytest.raises(InputError, match="two"):
+        read_counts(tmp_path)
 
 
 def test_without_valgrind_there_is_one_clear_line(tmp_path, monkeypatch):
