@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter  # by name: a stranger may change the module later
 
 from asyncwith.clauses import Clause
 from asyncwith.leaks import Leak, LeakWatch, beyond
 from asyncwith.libraries import Library, MissingName, Names
 from asyncwith.loops import Loop
-from asyncwith.trace import Trace, chain
+from asyncwith.trace import Trace, chain, printable
 from asyncwith.verdicts import Outcome, Verdict, judge
 
 __all__ = ["Performed", "habit_of", "perform"]
+
+LONGEST_DETAILS = 20_000  # characters of a traceback
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,16 @@ def perform(
     if reason is not None:
         return Performed(Verdict(Outcome.NOT_RUN, reason), dirty=False)
     trace, names, details = Trace(tell), library.load(), ""
-    started = time.perf_counter()
+    started = perf_counter()
     with LeakWatch() as watch:
         try:
             _run(clause, loop, trace, names, watch)
         except BaseException as error:  # noqa: BLE001 - a loop may let anything through, SystemExit and KeyboardInterrupt too
             if not isinstance(error, MissingName):
                 trace("escaped:", chain(error))
-                details = "".join(traceback.format_exception(error))
+                details = printable("".join(traceback.format_exception(error)), LONGEST_DETAILS)
             del error
-    seconds = time.perf_counter() - started
+    seconds = perf_counter() - started
     leaks = beyond(watch.leaks, habit)
     dirty = any(leak.spoils for leak in leaks)
     if names.missing is not None:

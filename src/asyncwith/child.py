@@ -26,6 +26,7 @@ __all__ = ["Child", "Lost"]
 PROGRAM = "import sys; sys.path[:] = [p for p in sys.path if p]; from {} import main; main()"
 GRACE = 1.0  # seconds that the watchdog inside gets before the one outside kills
 LAST_WORDS = 4000  # characters kept of what a lost process wrote
+LONGEST_MESSAGE = 2**24  # bytes; who writes more without a line end floods the pipe
 
 
 class Lost(Exception):
@@ -51,20 +52,18 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
-            encoding="utf-8",
-            errors="replace",
+            bufsize=0,
             env=environment,
             start_new_session=True,
         )
-        self._heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._heard: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         threading.Thread(target=self._hear, daemon=True, name=f"hear {module}").start()
 
     def ask(self, message: dict[str, Any]) -> None:
         """Send a message; if nobody is there to hear it, `answer` will tell."""
         assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
         with suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(message) + "\n")
-            self._process.stdin.flush()
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
 
     def answer(
         self, limit: float, *, hear: Callable[[Any], object] | None = None, patient: bool = False
@@ -79,7 +78,7 @@ class Child:
                 line = self._heard.get(timeout=max(0.0, started + limit + GRACE - time.monotonic()))
             except queue.Empty:
                 raise self._lost(Outcome.TIMED_OUT, f"no end after {limit:g} s, and deaf to its watchdog") from None
-            if not line:
+            if line is None:
                 if time.monotonic() - started >= limit:
                     raise self._lost(Outcome.TIMED_OUT, f"no end after {limit:g} s")
                 raise self._lost(Outcome.CRASHED, self._death())
@@ -94,11 +93,20 @@ class Child:
                 started = time.monotonic()
 
     def _hear(self) -> None:
+        """Queue what the process says line by line, until nobody holds the other end of the pipe; then close this one.
+
+        Somebody may hold it for ever: a process that the scenario started and that got away. Then this thread is left waiting.
+        """
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
-        with suppress(ValueError, OSError):  # closed under our feet by `close`
-            for line in self._process.stdout:
-                self._heard.put(line)
-        self._heard.put("")
+        rest = b""
+        with self._process.stdout as pipe:
+            while len(rest) < LONGEST_MESSAGE and (chunk := pipe.read(2**16)):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self._heard.put(line)
+            if len(rest) >= LONGEST_MESSAGE:
+                self._heard.put(rest)
+        self._heard.put(None)
 
     def _death(self) -> str:
         ended = self._has_ended()
@@ -109,7 +117,8 @@ class Child:
         if code < 0:
             with suppress(ValueError):
                 return f"the process was killed by {signal.Signals(-code).name}"
-        return f"the process exited with code {code}"
+        words = self._last_words() if code else []
+        return f"the process exited with code {code}" + (f": {words[-1]}" if words else "")
 
     def _has_ended(self) -> bool:
         """Tell whether the process ends within the grace, leaving its number to it: a stranger might get it next."""
@@ -122,8 +131,12 @@ class Child:
 
     def _lost(self, outcome: Outcome, reason: str) -> Lost:
         self._kill()
-        self._words.seek(0)
-        return Lost(outcome, reason, self._words.read().decode(errors="replace")[-LAST_WORDS:])
+        return Lost(outcome, reason, "\n".join(self._last_words()))
+
+    def _last_words(self) -> list[str]:
+        """Return the last lines that the process wrote on its standard error."""
+        self._words.seek(-min(LAST_WORDS, self._words.seek(0, os.SEEK_END)), os.SEEK_END)
+        return self._words.read().decode(errors="replace").strip().splitlines()
 
     def _kill(self) -> None:
         if self._process.returncode is not None:
@@ -138,19 +151,19 @@ class Child:
     def close(self) -> None:
         """End the process, whatever it is doing."""
         self._kill()
-        for stream in (self._process.stdin, self._process.stdout, self._words):
+        for stream in (self._process.stdin, self._words):  # its output is closed by `_hear`
             with suppress(OSError):
-                stream.close()  # type: ignore[union-attr] # pipes were asked for
+                stream.close()  # type: ignore[union-attr] # a pipe was asked for
 
 
-def _waits_to_be_reaped(process: subprocess.Popen[str]) -> bool:
+def _waits_to_be_reaped(process: subprocess.Popen[bytes]) -> bool:
     """Tell whether a process has ended; where the system can tell, without reaping it."""
     if not hasattr(os, "waitid"):
         return process.poll() is not None
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _message(line: str) -> dict[str, Any] | None:
+def _message(line: bytes) -> dict[str, Any] | None:
     try:
         message = json.loads(line)
     except ValueError:

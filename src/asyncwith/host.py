@@ -1,40 +1,50 @@
-"""The child process in which checks are performed: one loop, one process, one check at a time.
+"""The child process in which checks are performed: one loop, one library, one check at a time.
 
-A stranger's loop may hang with the interpreter's lock held, crash, exit the process or spoil it for what comes after. So
-no other loop is ever judged in this process, and whoever asked watches it from outside (`asyncwith.hosts`). The wire is two
-pipes with one JSON document a line; they are moved away from the standard streams first, which belong to the scenarios.
+A stranger's loop or library may hang with the interpreter's lock held, crash, exit the process or spoil it for what comes
+after. So no other is ever judged in this process, and whoever asked watches it from outside (`asyncwith.hosts`). The wire is
+two pipes with one JSON document a line; they are moved away from the standard streams first, which belong to the scenarios.
 """
 
 from __future__ import annotations
 
 import faulthandler
 import gc
-import json
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from json import dumps, loads  # by name: a stranger may change the module later
 from pathlib import Path
 from typing import IO, Any
 
-from asyncwith.checks import habit_of, perform
-from asyncwith.clauses import Clause, load_chapters
+from asyncwith.checks import LONGEST_DETAILS, habit_of, perform
+from asyncwith.clauses import load_chapters
 from asyncwith.errors import AsyncwithError
-from asyncwith.leaks import Leak
 from asyncwith.libraries import find_library
-from asyncwith.loops import Loop, find_loop
-from asyncwith.trace import describe
-from asyncwith.verdicts import Outcome, Verdict
+from asyncwith.loops import find_loop
+from asyncwith.trace import LONGEST_LINE, describe, printable
+
+if sys.platform == "win32":
+    resource = None
+else:
+    import resource
 
 __all__ = ["NO_LOOP", "main", "take_over_streams"]
 
 NO_LOOP = "python"  # the word for checks that run outside any loop
+LARGEST_FILE = 2**26  # bytes
 CHECKS_WITH_HABIT = 100  # a loop that leaves descriptors behind gets a new process before it has used them up
 
 
 def take_over_streams() -> tuple[IO[str], IO[str]]:
-    """Return the wire; from then on the standard input is empty and the standard output goes to the standard error."""
+    """Return the wire; from then on the standard input is empty and the standard output goes to the standard error.
+
+    That is a file, which nobody may fill the disk with: where the system can forbid it, the process writes no large ones.
+    """
+    if resource is not None:
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE if most < 0 else min(LARGEST_FILE, most), most))
     asks = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -54,57 +64,61 @@ def _limit(seconds: float) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _answer(
-    clause: Clause, library: str, loop: Loop | None, habit: list[Leak], tell: Callable[[str], object]
-) -> dict[str, Any]:
+class _NotBegun(Exception):
+    """The loop or the library does not start; whoever asked was told."""
+
+
+@contextmanager
+def _beginning(limit: str, say: Callable[[dict[str, Any]], object]) -> Iterator[None]:
+    """Say what is wrong with a loop or a library that does not start in `limit` seconds."""
     try:
-        performed = perform(clause, loop, find_library(library), tell=tell, habit=habit)
-    except AsyncwithError as error:  # the library cannot be imported
-        return {"verdict": Verdict(Outcome.NOT_RUN, str(error)).to_json(), "dirty": False}
-    except Exception as error:  # noqa: BLE001 - importing a stranger's library may raise anything
-        verdict = Verdict(
-            Outcome.FAILED, f"the library cannot be imported: {describe(error)}", details=traceback.format_exc()
-        )
-        return {"verdict": verdict.to_json(), "dirty": False}
-    return {"verdict": performed.verdict.to_json(), "dirty": performed.dirty}
+        with _limit(float(limit)):
+            yield
+    except AsyncwithError as error:
+        say({"unknown": str(error)})
+        raise _NotBegun from None
+    except BaseException as error:  # noqa: BLE001 - a stranger's code may raise anything
+        details = printable(traceback.format_exc(), LONGEST_DETAILS)
+        say({"broken": printable(describe(error), LONGEST_LINE), "details": details})
+        raise _NotBegun from None
 
 
 def main() -> None:
-    """Serve checks until the asking side closes the pipe. Arguments: the conformance room, the loop, the limit in seconds."""
-    _serve()
+    """Serve checks until the asking side closes the pipe.
+
+    Arguments: the conformance room, the loop, the library, and how many seconds each of the two may take to start.
+    """
+    with suppress(_NotBegun):
+        _serve(*sys.argv[1:])
     sys.stdout.flush()
     os._exit(0)  # a loop's forgotten threads must not keep a process that is done
 
 
-def _serve() -> None:
-    folder, spec, limit = sys.argv[1], sys.argv[2], float(sys.argv[3])
+def _serve(folder: str, loop_spec: str, library_spec: str, start_limit: str, import_limit: str) -> None:
     asks, answers = take_over_streams()
 
     def say(message: dict[str, Any]) -> None:
-        answers.write(json.dumps(message) + "\n")
+        answers.write(dumps(message) + "\n")
 
     faulthandler.enable()
     sys.path.append(os.getcwd())  # noqa: PTH109 - people name modules of the folder they are in; last, so that it shadows nothing
     clauses = load_chapters(Path(folder))
     say({"loaded": len(clauses)})
-    try:
-        loop = None if spec == NO_LOOP else find_loop(spec)
-        with _limit(limit):
-            habit = habit_of(loop) if loop else []
-    except AsyncwithError as error:
-        say({"unknown": str(error)})
-        return
-    except BaseException as error:  # noqa: BLE001 - a stranger's loop may raise anything
-        say({"broken": describe(error), "details": traceback.format_exc()})
-        return
+    with _beginning(start_limit, say):
+        loop = None if loop_spec == NO_LOOP else find_loop(loop_spec)
+        habit = habit_of(loop) if loop else []
+    say({"ready": loop.version() if loop else ""})
+    with _beginning(import_limit, say):
+        library = find_library(library_spec)
+        library.load()
+    say({"ready": ""})
     gc.collect()
     gc.freeze()  # the collection after each check looks at that check's objects only
-    say({"ready": loop.version() if loop else ""})
     for turn, line in enumerate(asks, 1):
-        ask = json.loads(line)
+        ask = loads(line)
         with _limit(ask["limit"]):
-            answer = _answer(clauses[ask["clause"]], ask["library"], loop, habit, lambda line: say({"line": line}))
-        answer["dirty"] |= bool(habit) and turn >= CHECKS_WITH_HABIT
-        say(answer)
-        if answer["dirty"]:
+            done = perform(clauses[ask["clause"]], loop, library, tell=lambda line: say({"line": line}), habit=habit)
+        spent = done.dirty or (bool(habit) and turn >= CHECKS_WITH_HABIT)
+        say({"verdict": done.verdict.to_json(), "spent": spent})
+        if spent:
             return

@@ -1,8 +1,8 @@
 """Checks performed in child processes, side by side, and whatever becomes of those processes turned into outcomes.
 
 pytest's own plugins for isolation were tried first. A worker of pytest-xdist serves all loops, so what one loop leaves
-behind is blamed on another, and a stopped or lock-holding process is never noticed; hence a process per loop, watched from
-outside by its pipe.
+behind is blamed on another, and a stopped or lock-holding process is never noticed; hence a process per loop and library
+(either may patch the interpreter for whoever comes after), watched from outside by its pipe.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from asyncwith.child import Child, Lost
 from asyncwith.host import NO_LOOP
@@ -21,9 +23,12 @@ from asyncwith.verdicts import Outcome, Verdict
 
 __all__ = ["NO_LOOP", "Check", "Hosts", "LoopStatus", "loop_status"]
 
+Part: TypeAlias = tuple[str, str]  # what a process is made of: ("loop", its id) and ("library", its id)
+
 LOAD_LIMIT = 60.0  # seconds to start Python and import the clauses; half a second is usual
 START_LIMIT = 10.0  # seconds to import the loop and to run it, with nothing to do
-STARTS_TRIED = 3  # a loop that could not be started so often in a row is not tried again
+IMPORT_LIMIT = 30.0  # seconds to import the library, which may be part of something big
+STARTS_TRIED = 3  # a loop or library that could not be started so often in a row is not tried again
 HANGS_BEFORE_HURRY = 5  # after so many, a loop's checks get HURRIED_LIMIT and no second try
 HURRIED_LIMIT = 1.0
 
@@ -42,50 +47,68 @@ class Interrupted(Exception):
 
 
 class UnknownTarget(Exception):
-    """The module, file or name behind a `--loop` is not there."""
+    """The module, file or name behind a `--loop` or a `--library` is not there."""
+
+
+class NotStarted(Lost):
+    """The process was lost before its first check; `culprit` is what it was busy with."""
+
+    def __init__(self, culprit: str, what: str, lost: Lost) -> None:
+        super().__init__(lost.outcome, f"{what}: {lost.reason}", lost.details)
+        self.culprit = culprit
 
 
 class Host:
-    """The child process for one loop."""
+    """The child process for one loop with one library."""
 
-    def __init__(self, room: Path, spec: str, loop: str | None = None) -> None:
-        """Start `spec`; `loop` is the word by which people call it, if that is another.
+    def __init__(self, room: Path, loop: str, library: str) -> None:
+        """Start the loop and the library that these words find.
 
-        Raises `Lost` if it does not start, and `UnknownTarget` if there is no such loop.
+        Raises `NotStarted` if one of them does not start, and `UnknownTarget` if it is nowhere.
         """
-        self.loop = loop or spec
-        self._child = Child("asyncwith.host", str(room), spec, str(START_LIMIT))
+        self._child = Child("asyncwith.host", str(room), loop, library, str(START_LIMIT), str(IMPORT_LIMIT))
         try:
-            self.version = self._wait_until_ready()
+            with _blaming("loop", "the loop could not be started"):
+                self._child.answer(LOAD_LIMIT)
+                self.version = self._ready(START_LIMIT)
+            with _blaming("library", f"the library {library.partition('=')[0]} cannot be imported"):
+                self._ready(IMPORT_LIMIT)
         except BaseException:
             self.close()
             raise
 
-    def _wait_until_ready(self) -> str:
-        self._child.answer(LOAD_LIMIT)
-        message = self._child.answer(START_LIMIT)
+    def _ready(self, limit: float) -> str:
+        message = self._child.answer(limit)
         if "unknown" in message:
             raise UnknownTarget(message["unknown"])
         if "broken" in message:
             raise Lost(Outcome.FAILED, message["broken"], message["details"])
         return str(message["ready"])
 
-    def perform(self, clause: str, library: str, limit: float, trace: list[str]) -> tuple[Verdict, bool]:
+    def perform(self, clause: str, limit: float, trace: list[str]) -> tuple[Verdict, bool]:
         """Return the verdict on `clause` and whether this process is spent; `Lost` if it did not survive.
 
         The lines of the trace are added to `trace` as they are written.
         """
-        self._child.ask({"clause": clause, "library": library, "limit": limit})
+        self._child.ask({"clause": clause, "limit": limit})
         answer = self._child.answer(limit, hear=trace.append)
-        return Verdict.from_json(answer["verdict"]), answer["dirty"]
+        return Verdict.from_json(answer["verdict"]), answer["spent"]
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
         self._child.close()
 
 
+@contextmanager
+def _blaming(culprit: str, what: str) -> Iterator[None]:
+    try:
+        yield
+    except Lost as lost:
+        raise NotStarted(culprit, what, lost) from None
+
+
 class Hosts:
-    """Performs checks, `jobs` at a time, each in a process that serves only its loop; `with Hosts(…) as hosts`."""
+    """Performs checks, `jobs` at a time, in processes that serve one loop with one library; `with Hosts(…) as hosts`."""
 
     def __init__(self, room: Path, specs: Mapping[str, str], *, jobs: int, limit: float) -> None:
         """`specs` tells how to find each loop and library that is not found by its id: `{"mine": "mine=module:factory"}`."""
@@ -97,8 +120,8 @@ class Hosts:
         self._lock = threading.Lock()
         self._open: set[Host] = set()
         self._closing = False
-        self._failed_starts: Counter[str] = Counter()
-        self._why: dict[str, str] = {}  # why a loop is not tried again
+        self._failed_starts: Counter[Part] = Counter()
+        self._why: dict[Part, str] = {}  # why one of them is not tried again
         self._hangs: Counter[tuple[str, str]] = Counter()  # by loop and library
 
     def __enter__(self) -> Hosts:
@@ -108,7 +131,7 @@ class Hosts:
         self.close()
 
     def submit(self, check: Check) -> Future[Verdict]:
-        """Perform `check` when its turn comes; checks of one loop should be submitted together."""
+        """Perform `check` when its turn comes; checks of one loop and library should be submitted together."""
         return self._executor.submit(self._settle, check)
 
     def close(self) -> None:
@@ -137,18 +160,19 @@ class Hosts:
     def _once(self, check: Check) -> Verdict:
         hurried = self._hangs[check.loop, check.library] >= HANGS_BEFORE_HURRY
         limit = min(HURRIED_LIMIT, self._limit) if hurried else self._limit
+        for part in _parts(check):
+            if self._failed_starts[part] >= STARTS_TRIED:
+                return Verdict(Outcome.NOT_RUN, f"{self._why[part]} (tried {STARTS_TRIED} times)")
         try:
-            host = self._host(check.loop)
-        except Lost as lost:
+            host = self._host(check)
+        except NotStarted as lost:
             self._raise_if_closing()
-            return self._not_started(check.loop, lost)
+            return self._not_started(check, lost)
         except UnknownTarget as unknown:
             return Verdict(Outcome.NOT_RUN, str(unknown))
-        if host is None:
-            return Verdict(Outcome.NOT_RUN, self._why[check.loop])
         started, trace = time.monotonic(), list[str]()
         try:
-            verdict, spent = host.perform(check.clause, self._specs.get(check.library, check.library), limit, trace)
+            verdict, spent = host.perform(check.clause, limit, trace)
         except Lost as lost:
             self._drop(host)
             self._raise_if_closing()
@@ -162,22 +186,22 @@ class Hosts:
             self._drop(host)
         return verdict
 
-    def _host(self, loop: str) -> Host | None:
-        """Return this thread's process for `loop`, a new one if need be; None if the loop is given up."""
-        host: Host | None = getattr(self._local, "host", None)
-        if host is not None and host.loop == loop:
-            return host
-        if host is not None:
+    def _host(self, check: Check) -> Host:
+        """Return this thread's process for the loop and the library of `check`, a new one if need be."""
+        serving: tuple[Host, list[Part]] | None = getattr(self._local, "serving", None)
+        if serving is not None:
+            host, parts = serving
+            if parts == _parts(check):
+                return host
             self._drop(host)
-        if self._failed_starts[loop] >= STARTS_TRIED:
-            return None
-        host = Host(self._room, self._specs.get(loop, loop), loop)
+        host = Host(self._room, *(self._specs.get(word, word) for word in (check.loop, check.library)))
         with self._lock:
             self._open.add(host)
-            self._failed_starts[loop] = 0
+            for part in _parts(check):
+                self._failed_starts[part] = 0
             if self._closing:
                 host.close()
-        self._local.host = host
+        self._local.serving = host, _parts(check)
         return host
 
     def _raise_if_closing(self) -> None:
@@ -188,13 +212,18 @@ class Hosts:
         host.close()
         with self._lock:
             self._open.discard(host)
-        self._local.host = None
+        self._local.serving = None
 
-    def _not_started(self, loop: str, lost: Lost) -> Verdict:
+    def _not_started(self, check: Check, lost: NotStarted) -> Verdict:
+        part = next(part for part in _parts(check) if part[0] == lost.culprit)
         with self._lock:
-            self._why[loop] = f"the loop could not be started, tried {STARTS_TRIED} times: {lost.reason}"
-            self._failed_starts[loop] += 1
-        return Verdict(lost.outcome, f"the loop could not be started: {lost.reason}", details=lost.details)
+            self._why[part] = lost.reason
+            self._failed_starts[part] += 1
+        return Verdict(lost.outcome, lost.reason, details=lost.details)
+
+
+def _parts(check: Check) -> list[Part]:
+    return [("loop", check.loop), ("library", check.library)]
 
 
 @dataclass(frozen=True)
@@ -209,10 +238,10 @@ class LoopStatus:
 def loop_status(room: Path, spec: str) -> LoopStatus:
     """Start the loop that `spec` names once in a process of its own and tell what came of it."""
     try:
-        host = Host(room, spec)
+        host = Host(room, spec, "contextlib")
     except UnknownTarget as unknown:
         return LoopStatus(problem=str(unknown), known=False)
-    except Lost as lost:
+    except NotStarted as lost:
         return LoopStatus(problem=lost.reason)
     host.close()
     return LoopStatus(version=host.version)

@@ -123,9 +123,16 @@ class Conformance:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Put the checks of one loop together: they share a process."""
-        order = {loop.id: number for number, loop in enumerate(self.judging.loops)}
-        items.sort(key=lambda item: order.get(item.check.loop, -1) if isinstance(item, CheckItem) else -1)
+        """Put the checks of one loop with one library together: they share a process."""
+        loops = {loop.id: number for number, loop in enumerate(self.judging.loops)}
+        libraries = {library.id: number for number, library in enumerate(self.judging.libraries)}
+
+        def place(item: pytest.Item) -> tuple[int, int]:
+            if not isinstance(item, CheckItem):
+                return -1, -1
+            return loops.get(item.check.loop, -1), libraries.get(item.check.library, -1)
+
+        items.sort(key=place)
 
     def pytest_collection_finish(self) -> None:
         """Read the departures, which may only name clauses that there are."""

@@ -13,11 +13,12 @@ from collections.abc import Callable
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
 
-__all__ = ["Trace", "chain", "describe", "is_cancellation"]
+__all__ = ["Trace", "chain", "describe", "is_cancellation", "printable"]
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")
 LONGEST_CHAIN = 20  # a faulty library can make a chain that never ends
 LONGEST_TRACE = 10_000  # a faulty loop can call a scenario's code for ever
+LONGEST_LINE = 4000  # characters; an error can carry megabytes
 
 
 class Trace:
@@ -34,10 +35,16 @@ class Trace:
         """Append one line: strings as they are, anything else as `describe` shows it."""
         if len(self.lines) == LONGEST_TRACE:
             return
-        line = " ".join(part if isinstance(part, str) else describe(part) for part in parts)
+        line = printable(" ".join(part if isinstance(part, str) else describe(part) for part in parts), LONGEST_LINE)
         self.lines.append(line)
         if self._tell is not None:
             self._tell(line)
+
+
+def printable(text: str, longest: int) -> str:
+    """Return `text` as it can be written into any file, cut to its first `longest` characters."""
+    short = text if len(text) <= longest else text[:longest] + "…"
+    return short.encode(errors="backslashreplace").decode()
 
 
 def is_cancellation(error: BaseException | None) -> bool:

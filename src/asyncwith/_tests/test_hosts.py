@@ -89,7 +89,7 @@ def test_a_module_that_exits_at_import_is_a_broken_loop(tmp_path: Path) -> None:
     module.write_text("import os\n\nos._exit(0)\n")
     status = loop_status(ROOM, f"mine={module}:loop")
     assert status.known
-    assert status.problem == "the process exited with code 0"
+    assert status.problem == "the loop could not be started: the process exited with code 0"
 
 
 def test_a_library_that_exits_at_import_costs_its_own_checks(tmp_path: Path) -> None:
@@ -110,6 +110,19 @@ def test_a_library_that_lacks_a_name_is_not_run(tmp_path: Path) -> None:
         verdict = hosts.submit(Check("ACM-02", "asyncio", "mine")).result()
     assert verdict.outcome is Outcome.NOT_RUN
     assert verdict.reason == "mine has no asynccontextmanager"
+
+
+def test_a_process_that_got_away_holds_nobody_up(tmp_path: Path) -> None:
+    """What leaves the session and holds the pipe open cannot be ended, but need not be waited for."""
+    module = tmp_path / "daemonizes.py"
+    text = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid(), time.sleep(20), os._exit(0)\nfrom contextlib import *\n"
+    )
+    module.write_text(text)
+    with Hosts(ROOM, {"mine": f"mine={module}"}, jobs=1, limit=5) as hosts:
+        assert hosts.submit(Check("ACM-02", "asyncio", "mine")).result().outcome is Outcome.PASSED
+        started = time.monotonic()
+    assert time.monotonic() - started < 10
 
 
 def test_checks_without_a_loop_have_a_process_too() -> None:

@@ -25,6 +25,9 @@ LIBRARIES = {  # each one a file, and what is wrong with it
     "needs": "import no_such_module_at_all",
     "hangs": "while True: pass",
     "exits": "import os; os._exit(0)",
+    "complains": "import os; print('needs Windows', file=__import__('sys').stderr, flush=True); os._exit(3)",
+    "patches": "from contextlib import *; import asyncio; asyncio.Runner.run = asyncio.run = print; print('patched')",
+    "floods": "import os\nwhile True: os.write(1, bytes(2**20))",
     "leaves": "raise SystemExit(0)",
     "partial": "from contextlib import aclosing",
     "wrong": "from contextlib import aclosing; asynccontextmanager = 5",
@@ -34,11 +37,14 @@ LIBRARIES = {  # each one a file, and what is wrong with it
 ASKED = [
     ("whole", ENTER, Outcome.PASSED, ""),
     ("empty", ENTER, Outcome.NOT_RUN, "empty has no asynccontextmanager"),
-    ("raises", ENTER, Outcome.FAILED, "the library cannot be imported: OSError('no such device')"),
+    ("raises", ENTER, Outcome.FAILED, "the library raises cannot be imported: OSError('no such device')"),
     ("needs", ENTER, Outcome.FAILED, "No module named 'no_such_module_at_all'"),
-    ("hangs", ENTER, Outcome.TIMED_OUT, "no end after 1 s"),
-    ("exits", ENTER, Outcome.CRASHED, "the process exited with code 0"),
-    ("leaves", ENTER, Outcome.CRASHED, "the process exited with code 0"),
+    ("hangs", ENTER, Outcome.TIMED_OUT, "the library hangs cannot be imported: no end after 1 s"),
+    ("exits", ENTER, Outcome.CRASHED, "the library exits cannot be imported: the process exited with code 0"),
+    ("leaves", ENTER, Outcome.FAILED, "the library leaves cannot be imported: SystemExit(0)"),
+    ("complains", ENTER, Outcome.CRASHED, "cannot be imported: the process exited with code 3: needs Windows"),
+    ("patches", ENTER, Outcome.FAILED, ""),
+    ("floods", ENTER, Outcome.FAILED, "File too large"),
     ("partial", ENTER, Outcome.NOT_RUN, "partial has no asynccontextmanager"),
     ("partial", CLOSE, Outcome.PASSED, ""),
     ("wrong", ENTER, Outcome.FAILED, "object is not callable"),
@@ -50,19 +56,24 @@ ASKED = [
 
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Verdict]:
-    """The verdicts of all that is asked below, in one run, with contextlib judged after each of them."""
+    """The verdicts of all that is asked below, in one run, with contextlib judged before and after."""
     folder = tmp_path_factory.mktemp("libraries")
     for name, text in LIBRARIES.items():
         (folder / f"{name}.py").write_text(text)
     specs = {name: f"{name}={folder / name}.py" for name in LIBRARIES}
-    with Hosts(room("conformance"), specs, jobs=2, limit=1) as hosts:
+    with pytest.MonkeyPatch.context() as patch, Hosts(room("conformance"), specs, jobs=2, limit=1) as hosts:
+        patch.setattr("asyncwith.hosts.IMPORT_LIMIT", 1.0)
+        before = hosts.submit(Check(ENTER, "asyncio", "contextlib"))
         futures = {
-            (name, clause): [hosts.submit(Check(clause, "asyncio", each)) for each in (name, "contextlib")]
-            for name, clause, *_ in ASKED
+            (name, clause): hosts.submit(Check(clause, "asyncio", name))
+            for name, clause in sorted((name, clause) for name, clause, *_ in ASKED)
         }
-        found = {key: [future.result(timeout=60) for future in pair] for key, pair in futures.items()}
-    assert {theirs.outcome for _, theirs in found.values()} == {Outcome.PASSED}, "contextlib paid for its neighbours"
-    return {key: mine for key, (mine, _) in found.items()}
+        after = hosts.submit(Check(ENTER, "asyncio", "contextlib"))
+        found = {key: future.result(timeout=60) for key, future in futures.items()}
+        assert {each.result(timeout=60).outcome for each in (before, after)} == {Outcome.PASSED}, (
+            "contextlib paid for them"
+        )
+    return found
 
 
 @pytest.mark.parametrize(("name", "clause", "outcome", "reason"), ASKED)
