@@ -122,13 +122,15 @@ def _clauses(path: Path, name: str, clauses: Mapping[str, Clause]) -> list[tuple
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
-    for id_ in (ids := table.get(construct, [])):
+    ids = table.get(construct)
+    if ids is None:
+        known = ", ".join(table)
+        raise InputError(f"{path}: there is no construct {construct!r}, which an arm names", f"known are {known}")
+    if not isinstance(ids, list) or not ids:
+        raise InputError(f"{path}: {construct}: is no list of clauses")
+    for id_ in ids:
         if id_ not in clauses:
             raise InputError(f"{path}: {construct}: there is no clause {id_}", "asyncwith clauses lists them")
-    if not ids:
-        raise InputError(
-            f"{path}: there is no construct {construct!r}, which an arm names", f"known are {', '.join(table)}"
-        )
     found = [clauses[id_] for id_ in ids]
     return [(clause, library if library and "library" in clause.wants else "contextlib") for clause in found]
 
