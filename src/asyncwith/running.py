@@ -189,9 +189,9 @@ def report_runs(runs: Sequence[Path], output: Path | None, *, single_file: bool,
     """Write the report on `runs` and say where it is."""
     if form == "md":
         # The report loads what draws, half a second that the other commands need not wait for.
-        from asyncwith.report import read_runs, summary_markdown  # noqa: PLC0415
+        from asyncwith.report import View, read_runs, summary_markdown  # noqa: PLC0415
 
-        text = summary_markdown(read_runs(runs))
+        text = summary_markdown(View(read_runs(runs)))
         if output is None:
             say(text.rstrip())
         else:
@@ -204,13 +204,14 @@ def report_runs(runs: Sequence[Path], output: Path | None, *, single_file: bool,
 
 def build_page(runs: Sequence[Path], place: Path, *, single_file: bool) -> Path:
     """Build the report at `place`, say what stands at its top, and return the page to open."""
-    from asyncwith.report import build, headlines, read_runs  # noqa: PLC0415 - see report_runs
+    from asyncwith.report import View, build, headlines, read_runs  # noqa: PLC0415 - see report_runs
 
-    for headline in headlines(read_runs(runs)):
+    view = View(read_runs(runs))
+    for headline in headlines(view):
         say(headline)
     with progress_bar("report") as bar:
         return build(
-            runs,
+            view,
             place,
             single_file=single_file,
             progress=lambda done, of: bar.update(done, of, f"{done} of {of} pages"),

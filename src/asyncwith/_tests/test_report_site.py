@@ -8,14 +8,22 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 
+from asyncwith import report
 from asyncwith._tests.synthetic_runs import costs, outcome_lines, write_lines, write_run
 from asyncwith.errors import InputError
-from asyncwith.report import build, read_runs, summary_markdown
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 HOSTILE = (
     "</script></style><script>alert(1)</script><img src=x onerror=alert(1)>\"'` onclick=alert(1) {{ 7*7 }} $\\frac ]]>"
 )
+
+
+def looked_at(runs):
+    return report.View(report.read_runs(runs))
+
+
+def build(runs, destination, **more):
+    return report.build(looked_at(runs), destination, **more)
 
 
 class Parsed(HTMLParser):
@@ -182,7 +190,7 @@ def test_addresses_are_followed_only_if_they_are_of_the_web(tmp_path):
 
 
 def test_hostile_results_stay_text_in_markdown(hostile_runs):
-    text = summary_markdown(read_runs(hostile_runs))
+    text = report.summary_markdown(looked_at(hostile_runs))
     assert "alert" in text
     assert re.search(r"(?<!\\)[<>`]", text.replace("> **", "")) is None
 
@@ -294,6 +302,6 @@ def test_data_holds_what_the_pages_show(site):
 
 
 def test_the_summary_names_what_failed(tmp_path):
-    text = summary_markdown(read_runs([write_run(tmp_path / "run")]))
+    text = report.summary_markdown(looked_at([write_run(tmp_path / "run")]))
     assert "- uvloop fails 2 checks: " in text
     assert "| trio, contextlib | failed |" in text.replace("CPython 3.11.7, ", "")

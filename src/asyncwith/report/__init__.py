@@ -10,5 +10,6 @@ from asyncwith.report.model import Model
 from asyncwith.report.runs import read_runs
 from asyncwith.report.site import build
 from asyncwith.report.summary import headlines, summary_markdown
+from asyncwith.report.views import View
 
-__all__ = ["Model", "build", "headlines", "read_runs", "summary_markdown"]
+__all__ = ["Model", "View", "build", "headlines", "read_runs", "summary_markdown"]

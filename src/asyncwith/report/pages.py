@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,10 +14,17 @@ from asyncwith.report.ratios import draw_floor, draw_ratios
 from asyncwith.report.scaling import draw_scaling, growth
 from asyncwith.report.strips import strip
 from asyncwith.report.traces import group
-from asyncwith.report.views import STATES, Column, Row, columns_of, rows_of, tally
+from asyncwith.report.views import STATES, Column, Entry, Row, View, tally
 from asyncwith.report.words import VERDICTS, sentences
 
-__all__ = ["Page", "data_files", "pages_of"]
+__all__ = ["Page", "pages_of"]
+
+# What a reader can still take in, and what keeps the first page below 150 KB whatever it reports on. The rest is counted there
+# and stands in the matrix, in the tables or in the data.
+MOST_SENTENCES = 60
+MOST_COLUMNS = 12
+MOST_LISTED = 60
+MOST_DRAWN = 60
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,9 @@ class Page:
     scripts: tuple[str, ...] = ()
 
 
-def pages_of(model: Model) -> list[Page]:
-    """Return all pages of the report on `model`, the first page first."""
-    columns = columns_of(model)
-    rows = rows_of(model, columns)
+def pages_of(view: View) -> list[Page]:
+    """Return all pages of the report, the first page first."""
+    model, columns, rows = view.model, view.columns, view.rows
     chapters: dict[str, list[Row]] = {}
     for row in rows:
         chapters.setdefault(row.promise.chapter, []).append(row)
@@ -58,11 +63,17 @@ def pages_of(model: Model) -> list[Page]:
 
 def _overview(shared: dict[str, Any]) -> dict[str, Any]:
     model, columns, rows, chapters = (shared[key] for key in ("model", "columns", "rows", "chapters"))
-    table = {chapter: [tally(mine, column) for column in columns] for chapter, mine in chapters.items()}
-    totals = [tally(rows, column) for column in columns]
+    said = sentences(model, rows, columns)
+    foremost = said if len(said) <= MOST_SENTENCES else sorted(said, key=lambda sentence: sentence.tone != "bad")
+    shown = columns[:MOST_COLUMNS]
+    totals = [tally(rows, column) for column in shown]
     return shared | {
-        "sentences": sentences(model, rows, columns),
-        "table": table,
+        "columns": shown,
+        "runs": model.runs[:MOST_COLUMNS],
+        "sentences": foremost[:MOST_SENTENCES],
+        "unsaid": len(said[MOST_SENTENCES:]),
+        "unshown": len(columns[MOST_COLUMNS:]),
+        "table": {chapter: [tally(mine, column) for column in shown] for chapter, mine in chapters.items()},
         "totals": totals,
         "present": sum(totals, Counter()),
     }
@@ -70,14 +81,20 @@ def _overview(shared: dict[str, Any]) -> dict[str, Any]:
 
 def _clause(row: Row, *, many: bool) -> dict[str, Any]:
     judged = [entry for entry in row.entries if entry.state]
+    listed = judged if len(judged) <= MOST_LISTED else sorted(judged, key=_is_quiet)[:MOST_LISTED]
     return {
         "row": row,
         "promise": row.promise,
-        "entries": judged,
+        "entries": listed,
+        "unlisted": Counter(entry.state for entry in judged) - Counter(entry.state for entry in listed),
         "comparisons": group(judged),
         "command": _command,
         "many": many,
     }
+
+
+def _is_quiet(entry: Entry) -> bool:
+    return STATES[entry.state].tone in ("good", "quiet")
 
 
 def _command(promise: Promise, column: Column) -> str:
@@ -95,11 +112,12 @@ def _costs(model: Model) -> dict[str, Any]:
     for at, run in enumerate(model.runs):
         for question in run.costs.questions if run.costs else ():
             assert run.costs is not None  # noqa: S101 - as the line above says
-            questions.setdefault(question.name, []).append(_question(at, run, run.costs, question))
+            drawn = sum(map(len, questions.values())) < MOST_DRAWN
+            questions.setdefault(question.name, []).append(_question(at, run, run.costs, question, drawn=drawn))
     return {"model": model, "questions": questions, "cell_id": _cell_id}
 
 
-def _question(at: int, run: Run, costs: Costs, question: Question) -> dict[str, Any]:
+def _question(at: int, run: Run, costs: Costs, question: Question, *, drawn: bool) -> dict[str, Any]:
     """Return a question of one run: its pictures, its cells by form and size, and how the forms grow."""
     forms: dict[tuple[str, int | None], list[Cell]] = {}
     for cell in question.cells:
@@ -109,7 +127,8 @@ def _question(at: int, run: Run, costs: Costs, question: Question) -> dict[str, 
         "run": run,
         "at": at,
         "question": question,
-        "pictures": [draw(question, costs, f"{question.name}-{at}-{kind}") for kind, draw in drawings.items()],
+        "pictures": [draw(question, costs, f"{question.name}-{at}-{kind}") for kind, draw in drawings.items() if drawn],
+        "drawn": drawn,
         "forms": list(forms.values()),
         "growth": growth(question),
         "failed": [control for control in costs.controls if control.question == question.name and not control.held],
@@ -131,33 +150,3 @@ def _cells(model: Model, name: str) -> dict[str, Any]:
         if question.name == name
     ]
     return {"name": name, "found": found, "strip": strip, "cell_id": _cell_id, "many": len(model.runs) > 1}
-
-
-def data_files(model: Model) -> Iterator[tuple[str, str]]:
-    """Yield the files for programs: their paths and their JSON text."""
-    outcomes = {"format": 1, "runs": [_outcomes(run) for run in model.runs if run.conformance]}
-    costs = {"format": 1, "runs": [{"name": run.name, **asdict(run.costs)} for run in model.runs if run.costs]}
-    for name, data in (("outcomes", outcomes), ("costs", costs)):
-        yield f"data/{name}.json", json.dumps(data, ensure_ascii=False, indent=1, default=dict) + "\n"
-
-
-def _outcomes(run: Run) -> dict[str, Any]:
-    conformance = run.conformance
-    assert conformance is not None  # noqa: S101 - the caller asks only for those
-    verdicts = []
-    for check in conformance.checks:
-        judged = conformance.verdicts.get(check)
-        verdict = judged.verdict.to_json() if judged else {}
-        departure = asdict(judged.departure) if judged and judged.departure else None
-        verdicts.append({**check._asdict(), "state": conformance.state(check), **verdict, "departure": departure})
-    return {
-        "name": run.name,
-        "edition": conformance.edition,
-        "provenance": asdict(conformance.provenance),
-        "loops": conformance.loops,
-        "absent": conformance.absent,
-        "libraries": conformance.libraries,
-        "finished": conformance.finished and asdict(conformance.finished),
-        "clauses": {each: asdict(promise) for each, promise in conformance.promises.items()},
-        "verdicts": verdicts,
-    }

@@ -102,10 +102,10 @@ class Place:
     def lines(self) -> tuple[str, ...]:
         """Return a list of texts, cut where there are too many to be read."""
         every = self.value[:MOST_LINES] if isinstance(self.value, list) else self.fail("a list")
-        if all(type(each) is str for each in every):
-            shown = tuple(map(_shown, every))
-        else:
-            shown = tuple(each.text() for each in self)  # which says where the culprit is
+        for at, each in enumerate(every):
+            if not isinstance(each, str):
+                Place(each, at, self).fail("a text")
+        shown = tuple(map(_shown, every))
         return shown if every == self.value else (*shown, f"… [cut: {len(self.value):,} lines in the file]")
 
     def number(self) -> float:

@@ -11,10 +11,11 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,11 +24,11 @@ from markupsafe import Markup
 
 from asyncwith.errors import InputError
 from asyncwith.report import words
+from asyncwith.report.data import data_files
 from asyncwith.report.highlight import highlight, prose
 from asyncwith.report.model import Model
-from asyncwith.report.pages import Page, data_files, pages_of
-from asyncwith.report.runs import read_runs
-from asyncwith.report.views import STATES
+from asyncwith.report.pages import Page, pages_of
+from asyncwith.report.views import STATES, View
 from asyncwith.rooms import room
 
 __all__ = ["MARKER", "build"]
@@ -35,24 +36,22 @@ __all__ = ["MARKER", "build"]
 MARKER = "asyncwith-report.json"  # a directory without it is not ours to replace
 GENERATOR = Markup('<meta name="generator" content="asyncwith report">')  # the same for a single file
 SCRIPTS = ("matrix.js",)
+AT_ONCE = 10_000  # pieces of a page, of some ten characters each
 Progress = Callable[[int, int], None]
 Write = Callable[[Model, Sequence[Page], Path, Progress], None]
 
 
-def build(
-    runs: Sequence[Path], destination: Path, *, single_file: bool = False, progress: Progress | None = None
-) -> Path:
-    """Write the report on `runs` and return the page to open.
+def build(view: View, destination: Path, *, single_file: bool = False, progress: Progress | None = None) -> Path:
+    """Write the report on some runs and return the page to open.
 
     `destination` is a directory, or with `single_file` the file. It is replaced as a whole, or not touched if anything
     fails. `progress` is called with the numbers of pages done and to do.
     """
     destination = destination.resolve()
     _refuse_foreign(destination, single_file=single_file)
-    model = read_runs(runs)
-    pages = pages_of(model)
+    pages = pages_of(view)
     try:
-        _replace(destination, model, pages, _write_one_file if single_file else _write_site, progress)
+        _replace(destination, view.model, pages, _write_one_file if single_file else _write_site, progress)
     except OSError as error:
         raise InputError(f"{destination} cannot be written: {error.strerror}") from error
     return destination if single_file else destination / "index.html"
@@ -95,27 +94,35 @@ def _swap(new: Path, destination: Path, old: Path) -> None:
 
 
 def _write_site(model: Model, pages: Sequence[Page], folder: Path, progress: Progress) -> None:
-    environment = _environment()
+    environment, navigation = _environment(), _navigation(pages)
     for done, page in enumerate(pages):
         progress(done, len(pages))
         links = _SiteLinks(page.path)
-        _write(folder / f"{page.path}.html", _layout(environment, [page], links, pages))
-    for path, text in data_files(model):
-        _write(folder / path, text)
-    _write(folder / MARKER, json.dumps({"format": 1, "asyncwith": model.runs[0].provenance.asyncwith}) + "\n")
+        _write(folder / f"{page.path}.html", _layout(environment, [page], links, navigation))
+    for path, pieces in data_files(model):
+        _write(folder / path, pieces)
+    _write(folder / MARKER, [json.dumps({"format": 1, "asyncwith": model.runs[0].provenance.asyncwith}) + "\n"])
     progress(len(pages), len(pages))
 
 
 def _write_one_file(model: Model, pages: Sequence[Page], file: Path, progress: Progress) -> None:
     del model  # the data for programs are files of their own
     progress(0, 1)
-    _write(file, _layout(_environment(), pages, _FileLinks(), pages))
+    _write(file, _layout(_environment(), pages, _FileLinks(), _navigation(pages)))
     progress(1, 1)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, pieces: Iterable[str]) -> None:
+    """Write a file piece by piece: the matrix of a million outcomes is larger than the model that it shows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode("utf-8"))
+    with path.open("wb") as file:
+        for piece in pieces:
+            file.write(piece.encode("utf-8"))
+
+
+def _navigation(pages: Sequence[Page]) -> list[Page]:
+    """Return the pages that every page leads to."""
+    return [page for page in pages if "/" not in page.path]
 
 
 def _fragment(page: str, anchor: str) -> str:
@@ -166,25 +173,27 @@ class _FileLinks:
 
 
 def _layout(
-    environment: Environment, shown: Sequence[Page], links: _SiteLinks | _FileLinks, pages: Sequence[Page]
-) -> str:
-    """Return a whole HTML document with the `shown` pages in it."""
+    environment: Environment, shown: Sequence[Page], links: _SiteLinks | _FileLinks, navigation: Sequence[Page]
+) -> Iterator[str]:
+    """Yield the pieces of a whole HTML document with the `shown` pages in it."""
     style = _asset("report.css")
     scripts = [_asset(name) for name in SCRIPTS if any(name in page.scripts for page in shown)]
-    sections = []
-    for page in shown:
+
+    def body(page: Page) -> Iterator[Markup]:
         template = environment.get_template(f"{page.template}.html.j2")
-        body = template.render(page=page, links=links, **page.fill())
-        sections.append((page, Markup(body)))  # noqa: S704 - rendered escaped
+        pieces = template.generate(page=page, links=links, **page.fill())
+        while some := "".join(islice(pieces, AT_ONCE)):
+            yield Markup(some)  # noqa: S704 - rendered escaped
+
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {' '.join(map(_hash, scripts)) or repr('none')}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return environment.get_template("layout.html.j2").render(
+    return environment.get_template("layout.html.j2").generate(
         page=shown[0],
-        sections=sections,
+        sections=[(page, body(page)) for page in shown],
         links=links,
-        navigation=[page for page in pages if "/" not in page.path],
+        navigation=navigation,
         generator=GENERATOR,
         policy=policy,
         style=style,
@@ -211,6 +220,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,
     )
     environment.globals.update(STATES=STATES, VERDICTS=words.VERDICTS)
     environment.filters.update(

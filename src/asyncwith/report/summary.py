@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from asyncwith.report.model import Model
-from asyncwith.report.views import STATES, columns_of, failures_of, rows_of, tally
+from asyncwith.report.views import STATES, View, failures_of, tally
 from asyncwith.report.words import sentences
 
 __all__ = ["headlines", "summary_markdown"]
@@ -14,16 +13,14 @@ SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>@&-])")
 MOST_FAILURES = 50  # a job summary is limited to a megabyte, and a reader to less
 
 
-def headlines(model: Model) -> list[str]:
+def headlines(view: View) -> list[str]:
     """Return the sentences that matter, as they stand at the top of the page."""
-    columns = columns_of(model)
-    return [sentence.text for sentence in sentences(model, rows_of(model, columns), columns)]
+    return [sentence.text for sentence in sentences(view.model, view.rows, view.columns)]
 
 
-def summary_markdown(model: Model) -> str:
-    """Return what matters of `model`, the counts per loop and the checks that failed, as GitHub shows Markdown."""
-    columns = columns_of(model)
-    rows = rows_of(model, columns)
+def summary_markdown(view: View) -> str:
+    """Return what matters of the runs, the counts per loop and the checks that failed, as GitHub shows Markdown."""
+    model, columns, rows = view.model, view.columns, view.rows
     lines = ["## asyncwith", ""]
     lines += [
         f"> **{_plain(run.conformance.lost)}**\n" for run in model.runs if run.conformance and run.conformance.lost

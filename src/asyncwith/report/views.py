@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from asyncwith.report.model import NO_LOOP, Check, Conformance, Judged, Model, Promise, Run
 
-__all__ = ["STATES", "Column", "Entry", "Row", "State", "columns_of", "failures_of", "rows_of", "tally"]
+__all__ = ["STATES", "Column", "Entry", "Row", "State", "View", "columns_of", "failures_of", "rows_of", "tally"]
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,15 @@ class Row:
         if not any(entry.state for entry in self.entries):
             return [("not run", "No check covers this clause.", ["all loops"])]
         return [(state, reason, list(titles)) for (state, reason), titles in found.items()]
+
+
+class View:
+    """A model with its matrix, which is made once for all that look at it."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.columns = columns_of(model)
+        self.rows = rows_of(model, self.columns)
 
 
 def columns_of(model: Model) -> list[Column]:
