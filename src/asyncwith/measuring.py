@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import secrets
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -174,8 +173,13 @@ class Measurement:
 
     def wants_turn(self) -> bool:
         """Tell whether the loops are to be measured one by one now: after every second block, so that both see the same times."""
-        done = len({block.alone for block in self.alone})
-        return len(self._present()) > 1 and done < min(self.plan.turns, len(self.blocks()) // 2)
+        present = {find_loop(spec).id for spec in self._present()}
+        turns: dict[str | None, set[str]] = defaultdict(set)
+        for block in self.alone:
+            if block.covers(self.labels, [block.reference]):
+                turns[block.alone].add(block.reference)
+        whole = sum(loops >= present for loops in turns.values())
+        return len(present) > 1 and whole < min(self.plan.turns, len(self.blocks()) // 2)
 
     def add_block(self, turn: str | None = None) -> None:
         """Measure one more block and file it, or learn that a loop takes the process down; twice, and it is out."""
@@ -184,7 +188,7 @@ class Measurement:
     def add_turn(self) -> None:
         """Measure each loop in a process of its own, in random order; all of them take about as long as one block."""
         turn, present = secrets.token_hex(8), self._present()
-        for spec in random.sample(present, len(present)):
+        for spec in secrets.SystemRandom().sample(present, len(present)):
             self._measure([spec], self.plan.block / len(present), self.directory.with_name(ALONE), alone=turn)
 
     def _present(self) -> list[str]:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -87,6 +87,21 @@ def test_every_arm_is_measured_on_every_loop_in_processes_of_their_own(folder, t
     first, second = (block.conditions for block in read_blocks(tmp_path / "run" / "blocks"))
     assert all(first[key] != second[key] for key in ("seed", "hash_seed"))
     assert derive(tmp_path / "run") == costs
+
+
+def test_each_loop_is_measured_in_a_process_of_its_own_as_well(folder, tmp_path):
+    plan = Plan(least=3, seconds=0, block=0, largest=10, turns=1)
+    costs = measure([], ["asyncio", "trio"], tmp_path, plan, folder=folder)
+    alone = read_blocks(tmp_path / "alone")
+    assert sorted((block.reference, [*block.loops]) for block in alone) == [
+        ("asyncio", ["asyncio"]),
+        ("trio", ["trio"]),
+    ]
+    assert len({block.alone for block in alone}) == 1
+    assert derive(tmp_path) == costs
+    (tmp_path / "alone" / f"{alone[0].id}.json").unlink()  # as if it had been killed in between: half a turn is none
+    measure([], ["asyncio", "trio"], tmp_path, replace(plan, least=4), folder=folder)
+    assert len(read_blocks(tmp_path / "alone")) == 3
 
 
 def test_blocks_that_are_there_count(folder, tmp_path):
