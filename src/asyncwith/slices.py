@@ -88,9 +88,11 @@ class Slicer:
         async def main() -> tuple[int, int]:
             operations = 1
             while True:
-                wall, _ = await timed(operations, self.loop, size)
-                if wall < LONG:  # or else once is enough
+                wall = sys.maxsize
+                for _ in range(TRIES):  # what others disturb looks long, so what seems to be enough is tried again
                     wall = min(wall, (await timed(operations, self.loop, size))[0])
+                    if not ENOUGH <= wall < LONG:
+                        break
                 if wall >= ENOUGH or operations >= MOST_OPERATIONS:
                     return operations, wall
                 operations *= 2
