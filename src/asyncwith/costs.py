@@ -136,7 +136,10 @@ class Growth:
 
 @dataclass(frozen=True)
 class Costs:
-    """All that a set of blocks says. `holds` is false when a control is broken; its question then proves nothing."""
+    """All that a set of blocks says. `holds` is false when a control is broken; its question then proves nothing.
+
+    `turns` is how often each loop was measured in a process of its own.
+    """
 
     provenance: dict[str, Any]
     reference: str
@@ -149,6 +152,7 @@ class Costs:
     holds: bool
     controls: tuple[Control, ...]
     questions: tuple[QuestionCosts, ...]
+    turns: int = 0
     terms: tuple[Term, ...] = ()
     growth: tuple[Growth, ...] = ()
 

@@ -62,6 +62,7 @@ def derive_from(blocks: Sequence[Block], *, alone: Sequence[Block] = (), until: 
         holds=all(control.held for control in controls),
         controls=tuple(controls),
         questions=tuple(answer.table(asks[answer.name]) for answer in answers),
+        turns=len({block.alone for block in alone}),
         terms=cost_model(blocks, timed, {control.question for control in controls if not control.held}),
         growth=growth(blocks, timed),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -19,11 +20,13 @@ from asyncwith.exploring import Explored
 from asyncwith.growth import faster_than_size
 from asyncwith.hosts import NO_LOOP
 from asyncwith.outcomes import Tally
+from asyncwith.statistics import Interval
 
 __all__ = [
     "Bar",
     "answer",
     "controls",
+    "crosscheck",
     "duration",
     "note",
     "print_comparison",
@@ -171,10 +174,15 @@ def print_costs(console: Console, costs: Costs) -> None:
     _print_terms(console, costs)
     for said in faster_than_size(costs.growth):
         console.print(Text(said))
+    cells = [cell for question in costs.questions for cell in question.cells]
+    reasons = Counter((cell.loop, cell.not_timed) for cell in cells if cell.not_timed)
+    for (loop, reason), arms in reasons.most_common(REASONS_SHOWN):
+        console.print(Text(f"{_count(arms, 'arm')} not timed on {loop}: {reason}"))
     broken = [control for control in costs.controls if not control.held]
     for control in broken[:REASONS_SHOWN]:
         console.print(Text(f"control broken: {control.name}, {control.question}, {control.arm}: {control.why}"))
-    console.print(Text(f"{costs.blocks} blocks in {costs.seconds:.0f} s, {controls(costs)}."), style="dim")
+    measured = f"{costs.blocks} blocks in {costs.seconds:.0f} s, {controls(costs)}, {crosscheck(costs)}."
+    console.print(Text(measured), style="dim")
 
 
 def _print_terms(console: Console, costs: Costs) -> None:
@@ -203,6 +211,17 @@ def controls(costs: Costs) -> str:
     """Say whether the controls held."""
     broken = sum(not control.held for control in costs.controls)
     return f"{broken} of {len(costs.controls)} controls are broken" if broken else "all controls held"
+
+
+def crosscheck(costs: Costs) -> str:
+    """Say whether the ratios are the same where each loop has a process of its own."""
+    alone = [control for control in costs.controls if control.kind == "alone"]
+    if not alone:
+        return "loops were not measured in processes of their own"
+    widest = max(Interval(control.ratio, control.low, control.high).half_width for control in alone)
+    moved = sum(not control.held for control in alone)
+    agreed = f"moved {moved} of {_count(len(alone), 'ratio')}" if moved else f"moved no ratio of {len(alone)} for sure"
+    return f"a process for each loop {agreed} (±{widest:.0%} at the widest, {_count(costs.turns, 'turn')})"
 
 
 def _rows(question: QuestionCosts, costs: Costs) -> list[list[str]]:
