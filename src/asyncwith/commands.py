@@ -24,6 +24,7 @@ from asyncwith.running import (
     report_runs,
     run_all,
     run_programs,
+    trace_run,
 )
 from asyncwith.statistics import MARGIN
 from asyncwith.terminal import answer, note, print_conformed, progress_bar, say, sentence, table
@@ -158,9 +159,10 @@ def conform_command(
 @click.option("--until", type=PERCENT, metavar="PERCENT", help="Stop when every interval is this narrow (default: 1%).")
 @click.option(
     "--counter",
-    type=click.Choice(["time", "instructions"]),
+    type=click.Choice(["time", "instructions", "memory"]),
     default="time",
-    help="Count instructions with valgrind instead (without QUESTION: of `entering` and `suspending`).",
+    help="Count instructions with valgrind instead (without QUESTION: of `entering` and `suspending`), or trace the bytes in use "
+    "and what leaks (of `entering`, `stacking` and `sharing`).",
 )
 @click.option(
     "--against",
@@ -200,6 +202,8 @@ def bench_command(
     with tempfile.TemporaryDirectory(prefix="asyncwith-") as scratch:
         if counter == "instructions":
             return count_run(questions, loops, output or Path(scratch), keep=output is not None)
+        if counter == "memory":
+            return trace_run(questions, loops, output or Path(scratch), keep=output is not None)
         if against is not None:
             return against_run(
                 against,

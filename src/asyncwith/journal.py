@@ -119,13 +119,13 @@ class Journal(Generic[E]):
         directory: Path,
         report: Report,
         *,
-        ground: Mapping[str, str],
+        ground: Mapping[str, str] | None = None,
         largest: int = sys.maxsize,
     ) -> None:
         """Ask all arms up to the size `largest`. `ground` is what else must be equal where entries stand together."""
         self.kind, self.folder, self.directory, self.report = kind, folder, directory, report
         self.provenance = provenance()
-        self.ground = {**{key: str(self.provenance[key]) for key in ORIGIN}, **ground}
+        self.ground = {**{key: str(self.provenance[key]) for key in ORIGIN}, **(ground or {})}
         self.questions = load_questions(folder, questions)
         found = [find_loop(spec) for spec in specs]
         self.loops = {loop.id: loop for loop in found}

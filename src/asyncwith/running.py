@@ -21,6 +21,7 @@ from asyncwith.interpreters import find_interpreter
 from asyncwith.judging import edition
 from asyncwith.loops import builtin_loops
 from asyncwith.measuring import NORMAL, QUICK, RIGOROUS, NothingMeasuredError, Plan, Progress, measure
+from asyncwith.memory import trace_memory, write_traced
 from asyncwith.provenance import provenance
 from asyncwith.pyperf_files import write_pyperf_files
 from asyncwith.rooms import room
@@ -35,6 +36,7 @@ from asyncwith.terminal import (
     print_costs,
     print_counted,
     print_explored,
+    print_traced,
     progress_bar,
     say,
     sentence,
@@ -49,10 +51,12 @@ __all__ = [
     "report_runs",
     "run_all",
     "run_programs",
+    "trace_run",
 ]
 
 PLANS = {"quick": QUICK, "normal": NORMAL, "rigorous": RIGOROUS}
 COUNTED = ("entering", "suspending")  # the forms and the loop; bigger arms take valgrind minutes
+TRACED = ("entering", "stacking", "sharing")  # what a form holds, one more manager, one more task
 PROVEN_FAILURE, NOTHING = 1, 3  # exit codes
 
 
@@ -114,6 +118,24 @@ def count_run(questions: Sequence[str], loops: Sequence[str], run: Path, *, keep
     if keep:
         say(f"\nThe counts are in {run / 'instructions.json'}.")
     return 0 if any(cell.ratio is not None for cell in counted.cells) else NOTHING
+
+
+def trace_run(questions: Sequence[str], loops: Sequence[str], run: Path, *, keep: bool) -> int:
+    """Trace memory into the directory `run`, print the tables, and return the exit code."""
+    with progress_bar("trace") as bar:
+        traced = trace_memory(
+            questions or TRACED,
+            _specs(loops),
+            run,
+            progress=lambda done, of: bar.update(done, of, f"{done} of {of} arms"),
+        )
+    write_traced(traced, run)
+    print_traced(answer(), traced)
+    if keep:
+        say(f"\nThe figures are in {run / 'memory.json'}.")
+    if any(cell.leaks for cell in traced.cells):
+        return PROVEN_FAILURE
+    return 0 if any(cell.peak is not None for cell in traced.cells) else NOTHING
 
 
 def _specs(loops: Sequence[str]) -> list[str]:

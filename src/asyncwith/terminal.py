@@ -19,6 +19,7 @@ from asyncwith.counters import Counted, CountedCell
 from asyncwith.exploring import Explored
 from asyncwith.growth import faster_than_size
 from asyncwith.hosts import NO_LOOP
+from asyncwith.memory import Traced, TracedCell
 from asyncwith.outcomes import Tally
 from asyncwith.statistics import Interval
 
@@ -34,6 +35,7 @@ __all__ = [
     "print_costs",
     "print_counted",
     "print_explored",
+    "print_traced",
     "progress_bar",
     "say",
     "sentence",
@@ -255,32 +257,70 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
 
 def print_counted(console: Console, counted: Counted) -> None:
     """Print a table per question of instructions and their ratios, and why a cell has none."""
-    rows: dict[str, dict[str, dict[str, CountedCell]]] = {}
-    for cell in counted.cells:
-        name = cell.arm if cell.size is None else f"{cell.arm}, {cell.size:,}"
-        rows.setdefault(cell.question, {}).setdefault(name, {})[cell.loop] = cell
-    for question, by_arm in rows.items():
-        console.print(Text(f"{question}: instructions"), style="bold")
-        cells = [
-            [arm, *(_counted(by_loop[loop], counted.reference) for loop in counted.loops)]
-            for arm, by_loop in by_arm.items()
-        ]
-        console.print(table(["", *counted.loops], cells, numbers=True))
-        console.print()
+    figures = [
+        (cell.question, _name(cell.arm, cell.size), cell.loop, _counted(cell, counted.reference))
+        for cell in counted.cells
+    ]
+    _print_figures(console, "instructions", counted.loops, figures)
     for cell in counted.cells:
         if not cell.agree:
             said = f"×{cell.ratio:.3f} in instructions, ×{cell.wall_ratio:.3f} in time"
             console.print(Text(f"{cell.question}: {cell.arm} on {cell.loop}: counts contradict times: {said}"))
-    reasons = dict.fromkeys((cell.loop, cell.not_counted) for cell in counted.cells if cell.not_counted)
-    for loop, reason in reasons:
+    for loop, reason in dict.fromkeys((cell.loop, cell.not_counted) for cell in counted.cells if cell.not_counted):
         console.print(Text(f"not counted on {loop}: {reason}"), style="dim")
 
 
 def _counted(cell: CountedCell, reference: str) -> str:
     if cell.instructions is None:
         return "not counted"
-    ratio = "" if cell.ratio is None or cell.loop == reference else f" ×{cell.ratio:.3f}"
-    return f"{cell.instructions:,.0f}{ratio}{'' if cell.agree else ' (!)'}"
+    its = _beside(cell.instructions, None if cell.loop == reference else cell.ratio)
+    return its if cell.agree else f"{its} (!)"
+
+
+def print_traced(console: Console, traced: Traced) -> None:
+    """Print a table per question of bytes and their ratios, what leaks, and why a cell has none."""
+    figures = [
+        (cell.question, _name(cell.arm, cell.size), cell.loop, _traced(cell, traced.reference)) for cell in traced.cells
+    ]
+    for slope in traced.slopes:
+        ratio = None if slope.loop == traced.reference else slope.ratio
+        figures.append((slope.question, f"{slope.arm}, one more", slope.loop, _beside(slope.each, ratio)))
+    _print_figures(console, "bytes at the peak", traced.loops, figures)
+    for cell in traced.cells:
+        if cell.leaks:
+            name = f"{cell.question}: {_name(cell.arm, cell.size)} on {cell.loop}"
+            console.print(Text(f"{name}: leaks {cell.stays:,.0f} bytes each time"))
+    for loop, reason in dict.fromkeys((cell.loop, cell.not_traced) for cell in traced.cells if cell.not_traced):
+        console.print(Text(f"not traced on {loop}: {reason}"), style="dim")
+
+
+def _traced(cell: TracedCell, reference: str) -> str:
+    if cell.peak is None:
+        return "not traced"
+    its = _beside(cell.peak, None if cell.loop == reference else cell.ratio)
+    return f"{its} (!)" if cell.leaks else its
+
+
+def _print_figures(
+    console: Console, what: str, loops: Sequence[str], figures: Sequence[tuple[str, str, str, str]]
+) -> None:
+    """Print a table per question of figures, each with its question, the name of its row, and its loop."""
+    rows: dict[str, dict[str, dict[str, str]]] = {}
+    for question, name, loop, said in figures:
+        rows.setdefault(question, {}).setdefault(name, {})[loop] = said
+    for question, by_name in rows.items():
+        console.print(Text(f"{question}: {what}"), style="bold")
+        cells = [[name, *(by_loop.get(loop, "") for loop in loops)] for name, by_loop in by_name.items()]
+        console.print(table(["", *loops], cells, numbers=True))
+        console.print()
+
+
+def _name(arm: str, size: int | None) -> str:
+    return arm if size is None else f"{arm}, {size:,}"
+
+
+def _beside(figure: float, ratio: float | None) -> str:
+    return f"{figure:,.0f}" if ratio is None else f"{figure:,.0f} ×{ratio:.3f}"
 
 
 def duration(seconds: float) -> str:

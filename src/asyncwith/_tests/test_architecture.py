@@ -31,14 +31,14 @@ FLOORS = (
     {"cost_model"},
     {"costs"},
     {"interpreters"},
-    {"hosts", "departures", "block_process", "counting_process", "surveying_process", "blocks"},
+    {"hosts", "departures", "block_process", "counting_process", "memory_process", "surveying_process", "blocks"},
     {"host", "child", "exploring_process"},
     {"checks", "programs", "slices", "arms", "pyperf_program"},
     {"clauses", "statistics", "evidence", "verdicts", "timed"},
     {"expectations", "managers", "leaks", "provenance"},
     {"loops", "libraries"},
     {"trace"},
-    {"errors", "rooms"},
+    {"errors", "rooms", "lending"},
 )
 DOORS = {
     "pytest": {"plugin", "conforming"},

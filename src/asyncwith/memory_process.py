@@ -1,0 +1,89 @@
+"""The child process that traces memory: one loop, one arm after another, each by itself in a new run of the loop.
+
+`tracemalloc` sees each byte that Python's allocators give out, and nothing else. Before each reading all garbage is collected,
+which also empties CPython's free lists: what an operation holds, it then has to ask for.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import json
+import os
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+from asyncwith.arms import load_questions
+from asyncwith.host import take_over_streams
+from asyncwith.loops import Loop, find_loop
+from asyncwith.timed import Timed, suspension, time_nothing
+from asyncwith.trace import describe
+
+__all__ = ["PATIENCE", "main", "turns_of"]
+
+TURNS = 1_000  # of managers or tasks, between two looks at what stays; tables that double have come to rest by then
+PASSES = 3  # of the loop before a reading: what was put off to the next one is done, and what that put off as well
+PATIENCE = 60  # seconds for an arm, which takes two at most
+LONGEST_REASON = 500  # characters
+
+
+def turns_of(size: int | None) -> int:
+    """Return how many operations of an arm lie between two looks at what stays."""
+    return max(1, TURNS // (size or 1))
+
+
+def main() -> None:
+    """Trace what is asked for, until the asking side closes the pipe. Arguments: the loop, the bench room, the questions."""
+    asks, answers = take_over_streams()
+    sys.path.append(os.getcwd())  # noqa: PTH109 - people name modules of the folder they are in
+    spec, folder, *names = sys.argv[1:]
+    loop = find_loop(spec)
+    arms = {question.name: question.arms for question in load_questions(Path(folder), names)}
+    tracemalloc.start()
+    _traced(loop, time_nothing, None)  # what only the first run of a loop in a process makes is no matter of any arm
+    for line in asks:
+        address = json.loads(line)["arm"]
+        arm = arms[address[0]][address[1]] if address else None
+        word = _traced(loop, arm.timed if arm else time_nothing, arm.size if arm else None)
+        answers.write(json.dumps(word) + "\n")
+    os._exit(0)  # threads that a loop forgot must not keep a process that is done
+
+
+def _traced(loop: Loop, timed: Timed, size: int | None) -> dict[str, Any]:
+    """Perform an arm and return its figures, or why there are none."""
+    faulthandler.dump_traceback_later(PATIENCE, exit=True)  # even if whoever asks is gone
+    try:
+        return _perform(loop, timed, size)
+    except BaseException as error:  # noqa: BLE001 - a stranger's loop may raise anything, SystemExit too
+        return {"error": describe(error)[:LONGEST_REASON]}
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _perform(loop: Loop, timed: Timed, size: int | None) -> dict[str, int]:
+    """Return what one operation has in use at its peak, and by how much many of them grow what stays: once, and again."""
+    turns = turns_of(size)
+    found: dict[str, int] = {}
+
+    async def in_use() -> int:
+        for _ in range(PASSES):
+            await suspension(loop)()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    async def operations() -> None:
+        await timed(turns, loop, size)
+        start = await in_use()
+        tracemalloc.reset_peak()
+        await timed(1, loop, size)
+        found["peak"] = tracemalloc.get_traced_memory()[1] - start
+        start = await in_use()
+        await timed(turns, loop, size)
+        middle = await in_use()
+        await timed(turns, loop, size)
+        found["once"], found["again"] = middle - start, await in_use() - middle
+
+    loop.run(operations)
+    return found
