@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from asyncwith.blocks import Block
-from asyncwith.cost_model import figures_of
 from asyncwith.costs import Growth
+from asyncwith.rounds import Rounds
 from asyncwith.statistics import CONFIDENCE, mean_interval, slope
 
 __all__ = ["FASTER_THAN_LINEAR", "faster_than_size", "growth"]
@@ -20,14 +20,20 @@ FASTER_THAN_LINEAR = 1.1
 def growth(blocks: Sequence[Block], loops: Sequence[str]) -> tuple[Growth, ...]:
     """Return the power for each arm that was timed at three sizes or more.
 
-    It is that of the larger half of the sizes, where what is paid once no longer hides it. Each interval is so wide that luck
-    calls one of all arms faster than linear in 5 % of cases and not in more.
+    It is that of the larger half of the sizes, where what is paid once no longer hides it, and of CPU time: on a busy machine the
+    wall time of what takes long has the turns of others in it. Each interval is so wide that luck calls one of all arms faster
+    than linear in 5 % of cases and not in more.
     """
-    costs: dict[tuple[str, str], list[Mapping[int | None, float]]] = {}
+    costs: dict[tuple[str, str], list[dict[int | None, float]]] = {}
     for block in blocks:
-        for loop, by_arm in figures_of(block).items():
-            for arm, by_size in by_arm.items():
-                costs.setdefault((arm, loop), []).append(by_size)
+        its: dict[tuple[str, str], dict[int | None, float]] = {}
+        rounds = Rounds(block)
+        for record in block.records:
+            for loop, slices in record.slices.items():
+                arm = f"{record.question}: {record.name}"
+                its.setdefault((arm, loop), {})[record.size] = rounds.cpu(record, slices)
+        for key, by_size in its.items():
+            costs.setdefault(key, []).append(by_size)
     powers = {key: found for key, each in costs.items() if key[1] in loops and (found := _powers(each))}
     return tuple(
         _growth(arm, loop, sizes, of_blocks, 1 - (1 - CONFIDENCE) / len(powers))

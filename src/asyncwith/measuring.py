@@ -81,7 +81,7 @@ class Plan:
 
 
 # Many short blocks tell more than few long ones: where a process happens to lie in memory moves its ratios by 1 to 3 %.
-QUICK = Plan(least=8, seconds=45, block=3.0, largest=1_000)
+QUICK = Plan(least=8, seconds=45, block=3.0, largest=100)
 NORMAL = Plan(least=12, seconds=300, block=5.0, turns=6)
 RIGOROUS = Plan(least=24, seconds=1_800, block=8.0, until=0.005, turns=12)
 

@@ -30,9 +30,10 @@ def blocks_of(arms, *, blocks=10, first=0, noise=0.005):
                 slices = {}
                 for loop, factor in LOOPS.items():
                     whole = speed * cost(factor, size or 1) * chance.lognormvariate(0, noise)
-                    slices[loop] = [(10_000, round(10_000 * (whole + NOTHING)), 0)] * 5
+                    nanoseconds = round(10_000 * (whole + NOTHING))
+                    slices[loop] = [(10_000, nanoseconds, nanoseconds)] * 5
                 records.append(Record(question, name, size, place, control, False, slices, slices["asyncio"]))
-        nothing = [(10_000, 10_000 * NOTHING, 0)] * 5
+        nothing = [(10_000, 10_000 * NOTHING, 10_000 * NOTHING)] * 5
         found.append(make_block(number, nothing=nothing, records=records))
     return found
 
