@@ -629,3 +629,48 @@ async def results_that_are_false(trace: Trace, library: Names) -> None:
 
     for result in 0, "", [], False, None:
         trace(repr(await function(result)))
+
+
+@clause(
+    "DEC-66",
+    source=f"gh-125862; {TESTS}",
+    level="informational",
+    versions="<3.15",
+    expect=[
+        "called",
+        "iterated: TypeError",
+        "enter",
+        by_version(
+            {
+                "3.10": """exit with TypeError("object async_generator can't be used in 'await' expression")""",
+                "3.14": """exit with TypeError("'async_generator' object can't be awaited")""",
+            }
+        ),
+        "awaited: TypeError",
+        "run: False",
+    ],
+)
+async def asynchronous_generator_function_before(trace: Trace, library: Names) -> None:
+    """Before Python 3.15 a decorated asynchronous generator function gives a coroutine, which cannot be iterated over, and
+    awaited tries to await the generator in vain.
+    """
+    ran = False
+
+    @decorator(trace, library)
+    async def generate() -> AsyncIterator[int]:
+        nonlocal ran
+        ran = True
+        yield 1
+
+    coroutine = generate()
+    trace("called")
+    try:
+        async for _ in coroutine:
+            pass
+    except TypeError as error:
+        trace("iterated:", type(error))
+    try:
+        await coroutine
+    except TypeError as error:
+        trace("awaited:", type(error))
+    trace("run:", ran)

@@ -1341,3 +1341,31 @@ async def a_generator_without_yield_has_no_cause(trace: Trace, library: Names) -
             pass
     except RuntimeError as error:
         trace(type(error), "cause:", error.__cause__)
+
+
+@clause(
+    "ACM-76",
+    source="gh-110378",
+    level="informational",
+    versions="<3.11",
+    expect=["RuntimeError from None", "still suspended: True", "closed"],
+)
+async def second_yield_leaves_the_generator(trace: Trace, library: Names) -> None:
+    """In Python 3.10 a generator that yields a second time is left suspended there, until somebody closes it."""
+
+    async def generate() -> AsyncIterator[int]:
+        yield 1
+        try:
+            yield 2
+        finally:
+            await checkpoint()
+            trace("closed")
+
+    generator = generate()
+    try:
+        async with library.asynccontextmanager(lambda: generator)():
+            pass
+    except RuntimeError as error:
+        trace(type(error), "from", chain(error.__context__))
+    trace("still suspended:", generator.ag_frame is not None)
+    await generator.aclose()

@@ -21,7 +21,7 @@ import anyio.from_thread
 import anyio.to_thread
 from anyio.lowlevel import checkpoint
 
-from asyncwith import Logged, Names, Trace, any_order, by_loop, by_version, chain, clause, describe
+from asyncwith import Logged, Loop, Names, Trace, any_order, by_loop, by_version, chain, clause, describe
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup
@@ -2068,3 +2068,125 @@ async def tasks_have_names_of_their_own(trace: Trace) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
+
+
+# What is left of the groups
+
+
+@clause(
+    "TG-89",
+    source=TASK_GROUPS,
+    versions=">=3.11",
+    on="asyncio",
+    expect=[
+        any_order("exit sibling with Cancelled", "exit body with Cancelled"),
+        "the group raised KeyboardInterrupt('k')",
+        "the run raised KeyboardInterrupt('k')",
+        any_order("exit sibling with Cancelled", "exit body with Cancelled"),
+        "the group raised SystemExit(3)",
+        "the run raised SystemExit(3)",
+    ],
+    leaves=["reports"],
+)
+def an_interrupt_of_a_task_is_raised_bare(trace: Trace, loop: Loop) -> None:
+    """`KeyboardInterrupt` and `SystemExit` from a task of the group are raised as they are, by the group too, after its
+    other tasks and the body have been cancelled and have ended.
+    """
+
+    async def fail(interrupt: BaseException) -> None:
+        await checkpoint()
+        raise interrupt
+
+    async def wait(name: str) -> None:
+        async with LoggedExit(trace, name):
+            await for_ever()
+
+    async def main(interrupt: BaseException) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(wait("sibling"))
+                tasks.create_task(fail(interrupt))
+                await wait("body")
+        except BaseException as error:
+            trace("the group raised", error)
+            raise
+
+    for interrupt in (KeyboardInterrupt("k"), SystemExit(3)):
+        try:
+            loop.run(main, interrupt)
+        except BaseException as error:
+            trace("the run raised", error)
+
+
+@clause(
+    "TG-90",
+    source="gh-110910",
+    level="informational",
+    versions=">=3.11",
+    on="asyncio",
+    expect=by_version({"3.11": ["None"], "3.15": ["True"]}),
+)
+async def leaving_a_group_that_nobody_entered(trace: Trace) -> None:
+    """The exit of an `asyncio.TaskGroup` that was never entered can be awaited as if nothing were wrong."""
+    trace(await asyncio.TaskGroup().__aexit__(None, None, None))
+
+
+@clause(
+    "TG-91",
+    source="anyio contextmanagers.html",
+    expect=["Generator TypeError", "Coroutine TypeError", "Plain TypeError", "Itself TypeError"],
+)
+async def a_mixin_without_a_manager(trace: Trace) -> None:
+    """What the `__asynccontextmanager__` of anyio's mixin gives must be another, asynchronous manager: a generator or a
+    coroutine whose decorator was forgotten, a plain manager and the object itself are refused before anything is entered.
+    """
+
+    class Generator(anyio.AsyncContextManagerMixin):
+        async def __asynccontextmanager__(self) -> AsyncIterator[None]:  # type: ignore[override]
+            trace("begun")
+            yield
+
+    class Coroutine(anyio.AsyncContextManagerMixin):
+        async def __asynccontextmanager__(self) -> None:  # type: ignore[override]
+            trace("begun")
+
+    class Plain(anyio.AsyncContextManagerMixin):
+        @contextlib.contextmanager
+        def __asynccontextmanager__(self) -> Any:
+            trace("begun")
+            yield
+
+    class Itself(anyio.AsyncContextManagerMixin):
+        def __asynccontextmanager__(self) -> Any:
+            return self
+
+    for kind in (Generator, Coroutine, Plain, Itself):
+        try:
+            async with kind():
+                trace(kind, "entered")
+        except TypeError as error:
+            trace(kind, type(error))
+
+
+@clause(
+    "TG-92",
+    source="trio reference-core.html#trio.Nursery; trio reference-core.html#checkpoints",
+    level="informational",
+    on="trio",
+    expect=["a task that was ready", "left twice"],
+)
+async def leaving_empty_nurseries(trace: Trace) -> None:
+    """Leaving an empty nursery of trio, and then another, lets every task run that was ready before the first; trio draws
+    lots in which of the two exits it does.
+    """
+    import trio
+
+    async def ready() -> None:
+        trace("a task that was ready")
+
+    async with trio.open_nursery() as around:
+        around.start_soon(ready)
+        for _ in range(2):
+            async with trio.open_nursery():
+                pass
+        trace("left twice")

@@ -382,3 +382,21 @@ async def nullcontext_awaits_nothing(trace: Trace, library: Names) -> None:
     async with library.nullcontext(given) as value:
         trace("bound as it is:", value is given)
         trace("awaited:", await given)
+
+
+@clause(
+    "UTIL-63",
+    source=f"gh-103791; {SUPPRESS}",
+    level="informational",
+    versions="<3.12",
+    expect=["caught the whole group: True"],
+)
+async def suppressing_no_part_of_a_group(trace: Trace, library: Names) -> None:
+    """Before Python 3.12 `suppress` does not look into exception groups: one with a matching error passes as it is."""
+    whole = ExceptionGroup("g", [ValueError(), KeyError("k")])
+    try:
+        with library.suppress(ValueError):
+            await checkpoint()
+            raise whole
+    except ExceptionGroup as error:
+        trace("caught the whole group:", error is whole)
