@@ -18,12 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from asyncwith.lending import LEND
 from asyncwith.verdicts import Outcome
 
 __all__ = ["Child", "Lost"]
 
-# What a child runs. Nothing in the folder that people are in may shadow an import of ours; `-P` does that only from 3.11 on.
-PROGRAM = "import sys; sys.path[:] = [p for p in sys.path if p]; from {} import main; main()"
+# What a child runs first. Nothing in the folder that people are in may shadow an import of ours: what `-P` does, from 3.11 on only.
+START = "import sys; sys.path[:] = [p for p in sys.path if p]" + LEND
 GRACE = 1.0  # seconds that the watchdog inside gets before the one outside kills
 LAST_WORDS = 4000  # characters kept of what a lost process wrote
 LONGEST_MESSAGE = 2**24  # bytes; who writes more without a line end floods the pipe
@@ -48,7 +49,7 @@ class Child:
         """Start `main()` of `module`, a module of ours, `under` another program if that is given."""
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [*under, sys.executable, "-c", PROGRAM.format(module), *arguments],
+            [*under, sys.executable, "-c", f"{START}from {module} import main; main()", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,

@@ -243,7 +243,7 @@ class _Comparing:
         for name, run in (("BASE", self.base), ("NEW", self.new)):
             cell = run.cells.get(key)
             if cell is None:
-                what = f"{arm} on {loop}" if loop in run.costs.loops else loop
+                what = arm if arm not in run.arms else f"{arm} on {loop}" if loop in run.costs.loops else loop
                 self.not_compared.append(f"{what} is not in {name}")
             elif cell.not_timed is not None:
                 self.not_compared.append(f"{loop} was not timed in {name}: {cell.not_timed}")

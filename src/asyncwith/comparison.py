@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from asyncwith.arms import label
@@ -10,6 +11,8 @@ from asyncwith.changed_verdicts import ChangedVerdicts
 from asyncwith.statistics import Interval, Word
 
 __all__ = ["Change", "Comparison"]
+
+SHOWN = 20  # sentences of a kind; the tables have the rest
 
 
 @dataclass(frozen=True)
@@ -105,12 +108,18 @@ class Comparison:
 
     def sentences(self) -> list[str]:
         """Say what changed, the worst first, and end with the sum."""
-        said = [change.sentence() for change in self.verdicts.changes]
-        said += [change.sentence() for change in self.counts.changes]
         slower = [change for change in self.changes if change.verdict == "slower"]
         faster = [change for change in self.changes if change.verdict == "faster"]
-        said += [change.sentence() for change in sorted(slower, key=lambda each: -each.ratio.middle)]
-        said += [change.sentence() for change in sorted(faster, key=lambda each: each.ratio.middle)]
+        said = [
+            *_most([change.sentence() for change in self.verdicts.changes], "verdicts changed"),
+            *_most([change.sentence() for change in self.counts.changes], "counts of instructions changed"),
+            *_most(
+                [each.sentence() for each in sorted(slower, key=lambda each: -each.ratio.middle)], "cells are slower"
+            ),
+            *_most(
+                [each.sentence() for each in sorted(faster, key=lambda each: each.ratio.middle)], "cells are faster"
+            ),
+        ]
         sums = [self._sum(len(slower), len(faster))] if self.changes else []
         if self.counts.compared:
             sums.append(self.counts.sum(self.fail_on))
@@ -124,3 +133,9 @@ class Comparison:
             f"Of {len(self.changes)} cells {slower} slower, {beyond} of them by more than {100 * self.fail_on:g} % for sure, "
             f"{faster} faster, {same} equivalent, {unproven} unproven"
         )
+
+
+def _most(sentences: Sequence[str], what: str) -> list[str]:
+    """Return the sentences, or the first of them and how many more there are."""
+    more = len(sentences) - SHOWN
+    return [*sentences[:SHOWN], *([f"… and {more} more {what}"] if more > 0 else [])]

@@ -51,6 +51,7 @@ class Run:
             for question in self.costs.questions
             for cell in question.cells
         }
+        self.arms = {arm for _, arm, _ in self.cells}
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """The Pythons that measure: the one that runs us, or that of another environment.
 
-Each is lent our own code from where it lies, whatever it has installed itself, so that the same code measures on all of them;
-anyio, the loops and all else that takes part are its own.
+Each is lent our own code, so that the same code measures on all of them; anyio, the loops and all else that takes part are its
+own.
 """
 
 from __future__ import annotations
@@ -18,21 +18,13 @@ from pathlib import Path
 
 import asyncwith
 from asyncwith.errors import UsageError
+from asyncwith.lending import LEND
 from asyncwith.surveying_process import Survey, SurveyingJob, survey
 
 __all__ = ["OURS", "Interpreter", "find_interpreter"]
 
-# The first lines must be legal on any Python that somebody may name.
-LEND = """
-import sys
-if sys.version_info < (3, 10):
-    sys.exit("it is Python %d.%d, and asyncwith needs 3.10" % sys.version_info[:2])
-import importlib.util, runpy
-spec = importlib.util.spec_from_file_location("asyncwith", sys.argv.pop(1))
-sys.modules["asyncwith"] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sys.modules["asyncwith"])
-runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
-"""
+# A program of ours as one that stands alone: it ends as its last lines say.
+PROGRAM = LEND + "import runpy; runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
 PATIENCE = 60  # seconds until an interpreter has told what it has; that takes one
 LONGEST_REASON = 200  # characters
 PLACES = ("bin/python", "Scripts/python.exe", "python.exe")  # of the interpreter in a virtual environment
@@ -46,7 +38,7 @@ class Interpreter:
 
     def command(self, module: str, *arguments: str) -> list[str]:
         """Return the command that runs `module`, a module of ours, in this Python."""
-        return [self.path, "-c", LEND, str(asyncwith.__file__), module, *arguments]
+        return [self.path, "-c", PROGRAM, module, *arguments]
 
     def survey(self, room: Path, questions: Sequence[str], loops: Sequence[str]) -> Survey:
         """Ask what there is to measure. Raises `UsageError` with the reason if this is no Python that can."""
