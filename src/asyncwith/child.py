@@ -23,7 +23,7 @@ from asyncwith.verdicts import Outcome
 
 __all__ = ["Child", "Lost"]
 
-# What a child runs first. Nothing in the folder that people are in may shadow an import of ours: what `-P` does, from 3.11 on only.
+# What a child runs first. Nothing in the folder that people are in may shadow an import of ours: that is `-P`, but for 3.10 too.
 START = "import sys; sys.path[:] = [p for p in sys.path if p]" + LEND
 GRACE = 1.0  # seconds that the watchdog inside gets before the one outside kills
 LAST_WORDS = 4000  # characters kept of what a lost process wrote
