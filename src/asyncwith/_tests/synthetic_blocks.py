@@ -19,7 +19,7 @@ PROVENANCE = {
     "cores": 2,
     "packages": {"anyio": "4.16.0", "asyncwith": "0.1.0"},
 }
-VERSIONS = {"asyncio": "of Python 3.11.7", "uvloop": "0.23.0", "trio": "0.35.0"}
+VERSIONS = {"asyncio": "of Python 3.11.7", "uvloop": "0.23.0", "trio": "0.35.0", "twin": "1", "slowed": "1"}
 NOTHING = 8  # ns that the empty loop costs
 
 
