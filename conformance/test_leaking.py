@@ -570,3 +570,29 @@ def nobody_keeps_what_left_the_run(trace: Trace, loop: Loop) -> None:
         trace("left the run")
     gc.collect()
     trace("freed" if references[0]() is None else "alive")
+
+
+@clause("LEAK-67", source=ASYNC_WITH, level="should", expect=["left", "the error of an exit: freed"])
+async def a_stack_that_was_left_keeps_no_error(trace: Trace, library: Names) -> None:
+    """A stack that somebody still refers to when it was left does not keep the error that an exit raised; the
+    collector can take it.
+    """
+    references = []
+
+    def fail() -> None:
+        failure = Failure()
+        references.append(weakref.ref(failure))
+        try:
+            raise failure
+        finally:
+            del failure
+
+    stack = library.AsyncExitStack()
+    try:
+        async with stack:
+            stack.callback(fail)
+    except Failure:
+        trace("left")
+    await checkpoint()
+    gc.collect()
+    trace("the error of an exit:", "freed" if references[0]() is None else "alive")

@@ -593,3 +593,101 @@ async def a_process_and_its_pipes(trace: Trace) -> None:
     trace("returned", done.returncode)
     trace("output", done.stdout)
     trace("errors", done.stderr)
+
+
+@clause(
+    "RES-68",
+    source="library/asyncio-protocol.html#asyncio.BaseTransport.close",
+    on="asyncio",
+    expect=["closing: True", "all of it arrived: True", "connection_lost(None)"],
+)
+async def closing_writes_what_is_left(trace: Trace) -> None:
+    """A transport that is closed first writes what it has still to write, and only then tells its protocol."""
+    events, lost = asyncio.get_running_loop(), asyncio.Event()
+    message = bytes(4_000_000)  # more than the buffers of any two sockets
+
+    errors = []
+
+    class Sender(asyncio.Protocol):
+        def connection_lost(self, error: Exception | None) -> None:
+            errors.append(error)
+            lost.set()
+
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.setblocking(False)
+        transport, _ = await events.create_connection(Sender, sock=ours)
+        transport.write(message)
+        transport.close()
+        trace("closing:", transport.is_closing())
+        received = 0
+        while data := await events.sock_recv(theirs, 1_000_000):
+            received += len(data)
+        trace("all of it arrived:", received == len(message))
+        await lost.wait()
+        trace(f"connection_lost({errors.pop()})")
+
+
+@clause(
+    "RES-69",
+    source="library/asyncio-protocol.html#flow-control-callbacks",
+    on="asyncio",
+    expect=["paused", "the buffer is full: True", "resumed", "drained: True"],
+)
+async def a_full_transport_makes_its_protocol_wait(trace: Trace) -> None:
+    """A transport whose peer does not read tells its protocol to pause, and to go on when the peer has read."""
+    events, lost, resumed = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    message = bytes(4_000_000)
+
+    class Sender(asyncio.Protocol):
+        def pause_writing(self) -> None:
+            trace("paused")
+
+        def resume_writing(self) -> None:
+            trace("resumed")
+            resumed.set()
+
+        def connection_lost(self, error: Exception | None) -> None:
+            lost.set()
+
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.setblocking(False)
+        transport, _ = await events.create_connection(Sender, sock=ours)
+        transport.write(message)
+        trace("the buffer is full:", transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1])
+        received = 0
+        while received < len(message):
+            received += len(await events.sock_recv(theirs, 1_000_000))
+        await resumed.wait()
+        trace("drained:", transport.get_write_buffer_size() == 0)
+        transport.close()
+        await lost.wait()
+
+
+@clause("RES-70", source=SERVER, on="asyncio", expect=["client 1: hello 1", "client 2: hello 2", "client 3: hello 3"])
+async def a_server_takes_many_clients(trace: Trace) -> None:
+    """A server serves client after client, and several at a time."""
+    writers, serving = [], []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())
+        try:
+            writer.write(b"hello " + await reader.readexactly(1))
+            await writer.drain()
+            await reader.read()
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(serve, LOOPBACK, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        for number in 1, 2, 3:
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            writers.append(writer)
+            writer.write(str(number).encode())
+            answer = await asyncio.wait_for(reader.readexactly(7), 1)
+            trace(f"client {number}:", answer.decode())
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()
+        await asyncio.wait([task for task in serving if task is not None])

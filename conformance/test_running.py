@@ -1521,10 +1521,10 @@ def nothing_is_added_to_what_leaves_a_run(trace: Trace, loop: Loop) -> None:
     source=f"{EVENTS}#asyncio.loop.run_in_executor",
     on="asyncio",
     expect=[
+        "side by side: True",
         "given: True",
         "set as default: True",
         "no running loop there: True",
-        "side by side: True",
         "left at once: True",
     ],
 )
@@ -1540,16 +1540,15 @@ async def which_executor_runs_a_function(trace: Trace) -> None:
     def running_loop() -> object:
         return asyncio._get_running_loop()
 
+    both = threading.Barrier(2, timeout=1)
+    meetings = [events.run_in_executor(None, both.wait) for _ in range(2)]
+    trace("side by side:", sorted(await asyncio.gather(*meetings)) == [0, 1])
     with ThreadPoolExecutor(1, "given") as given:
         trace("given:", (await events.run_in_executor(given, name_of_thread)).startswith("given"))
-        default = ThreadPoolExecutor(2, "asyncio_default")
-        events.set_default_executor(default)
+        events.set_default_executor(ThreadPoolExecutor(1, "asyncio_default"))
         found = await events.run_in_executor(None, name_of_thread)
         trace("set as default:", found.startswith("asyncio_default"))
         trace("no running loop there:", await events.run_in_executor(None, running_loop) is None)
-        both = threading.Barrier(2)
-        meetings = [events.run_in_executor(None, both.wait, 5) for _ in range(2)]
-        trace("side by side:", sorted(await asyncio.gather(*meetings)) == [0, 1])
         release = threading.Event()
         task = asyncio.ensure_future(wait_for_thread(events, release))
         await checkpoint()
@@ -1575,7 +1574,7 @@ async def wait_for_thread(events: asyncio.AbstractEventLoop, release: threading.
         "the later reader takes the place: later",
         "removed, nobody is called: True",
         "writer called, the reader is still there: True",
-        "read: d",
+        "writer removed, the reader is still there: d, e",
     ],
 )
 async def readers_and_writers(trace: Trace) -> None:
@@ -1624,8 +1623,12 @@ async def readers_and_writers(trace: Trace) -> None:
         await again.wait()
         trace("writer called, the reader is still there:", True)
         events.remove_writer(ours)
+        again.clear()
+        theirs.sendall(b"e")
+        await asyncio.wait([waiting := asyncio.ensure_future(again.wait())], timeout=1)
+        waiting.cancel()
         events.remove_reader(ours)
-        trace("read:", ", ".join(read))
+        trace("writer removed, the reader is still there:", ", ".join(read))
 
 
 @clause(
@@ -1773,3 +1776,18 @@ async def removing_readers_and_writers(trace: Trace) -> None:
         trace("reader removed:", f"{events.remove_reader(ours)!r}, again: {events.remove_reader(ours)!r}")
         events.add_writer(ours, int)
         trace("writer removed:", f"{events.remove_writer(ours)!r}, again: {events.remove_writer(ours)!r}")
+
+
+@clause("RUN-110", source=EVENTS, on="asyncio", expect=["the other loop runs", any_order("the callback", "the timer")])
+def loops_have_queues_of_their_own(trace: Trace, loop: Loop) -> None:
+    """What was scheduled in one loop is not called while another one runs."""
+    one, other = loop.options()["loop_factory"](), loop.options()["loop_factory"]()
+    try:
+        one.call_soon(trace, "the callback")
+        one.call_later(0.001, trace, "the timer")
+        other.run_until_complete(asyncio.sleep(0.005))
+        trace("the other loop runs")
+        one.run_until_complete(asyncio.sleep(0.005))
+    finally:
+        one.close()
+        other.close()
