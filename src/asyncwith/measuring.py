@@ -44,7 +44,7 @@ __all__ = [
     "measure",
 ]
 
-PATIENCE = 10.0  # seconds without a new slice until a loop is said to hang; the longest slices take a tenth of one
+PATIENCE = 30.0  # seconds without a new slice until a loop is said to hang; 100,000 tasks take one or two, or ten if it is busy
 LOOKS = (
     2  # blocks between two looks at the intervals: a schedule fixed beforehand, so that stopping is no search for luck
 )

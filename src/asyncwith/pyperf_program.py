@@ -43,7 +43,7 @@ def run(question: Question) -> None:
         loop = _usable(chosen.loop)
     except AsyncwithError as error:
         sys.exit(_complaint(error))
-    about = metadata(provenance(), question.name, loop.id, loop.version())
+    about = {**metadata(provenance(), question.name, loop.id, loop.version()), "description": question.asks}
     for arm in question.arms:
         runner.bench_time_func(arm.label, _seconds, Slicer(loop), arm, inner_loops=arm.size or 1, metadata=about)
 

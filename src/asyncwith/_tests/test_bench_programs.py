@@ -46,7 +46,7 @@ def test_a_program_measures_on_the_loop_that_was_chosen_and_says_so(program, tmp
     data = json.loads(output.read_text())
     known = data["metadata"]
     assert (known["loop"], known["tags"], known["inner_loops"]) == ("trio", ["tiny"], 2)
-    assert known["name"] == "tiny: suspending × 2"
+    assert (known["name"], known["description"]) == ("tiny: suspending × 2", "What does little cost?")
 
 
 def test_a_loop_of_the_users_own_is_found_in_the_current_folder(program, tmp_path):
