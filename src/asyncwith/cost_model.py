@@ -10,10 +10,10 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
-from typing import Literal
 
 from asyncwith.blocks import Block
-from asyncwith.costs import Estimate, Term
+from asyncwith.costs import Estimate, Owner, Term
+from asyncwith.rounds import Rounds
 from asyncwith.statistics import holm, interval, mean_interval, p_same, slope, word
 
 __all__ = ["CONTRASTS", "Contrast", "Figures", "MissingError", "cost_model", "figures_of"]
@@ -121,13 +121,12 @@ def cost_model(blocks: Sequence[Block], loops: Sequence[str], void: Collection[s
 
 def figures_of(block: Block) -> dict[str, Figures]:
     """Return by loop what one unit of each arm costs in a block: seconds, the median over the rounds, without the empty loop."""
-    nothing = median(wall / operations for operations, wall, _ in block.nothing)
+    rounds = Rounds(block)
     found: dict[str, dict[str, dict[int | None, float]]] = {}
     for record in block.records:
         arm = f"{record.question}: {record.name}"
         for loop, slices in record.slices.items():
-            nanoseconds = median(wall / operations for operations, wall, _ in slices) - nothing
-            found.setdefault(loop, {}).setdefault(arm, {})[record.size] = nanoseconds * 1e-9 / (record.size or 1)
+            found.setdefault(loop, {}).setdefault(arm, {})[record.size] = math.exp(median(rounds.logs(record, slices)))
     return {loop: dict(by_arm) for loop, by_arm in found.items()}
 
 
@@ -162,7 +161,7 @@ def _estimate(loop: str, values: Sequence[float | str]) -> Estimate:
     return Estimate(loop, seconds=cost.middle, low=cost.low, high=cost.high)
 
 
-def _owner(estimates: Sequence[Estimate], *, never_suspends: bool) -> Literal["loop", "construct", "unproven"]:
+def _owner(estimates: Sequence[Estimate], *, never_suspends: bool) -> Owner:
     verdicts = {estimate.verdict for estimate in estimates if not estimate.absent} - {"reference"}
     if never_suspends or verdicts == {"equivalent"}:
         return "construct"

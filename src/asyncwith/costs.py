@@ -10,10 +10,11 @@ from typing import Any, Literal
 from asyncwith.blocks import replace_file
 from asyncwith.statistics import Interval, Word
 
-__all__ = ["Cell", "Control", "ControlKind", "Costs", "Estimate", "Growth", "QuestionCosts", "Term", "write_costs"]
+__all__ = ["Cell", "Control", "ControlKind", "Costs", "Estimate", "Growth", "Owner", "QuestionCosts", "Term", "write_costs"]
 
 FORMAT = 1
 
+Owner = Literal["loop", "construct", "unproven"]
 ControlKind = Literal["itself", "never suspends", "drift", "alone"]
 
 
@@ -112,7 +113,7 @@ class Term:
 
     name: str
     formula: str
-    owner: Literal["loop", "construct", "unproven"]
+    owner: Owner
     estimates: tuple[Estimate, ...]
 
 

@@ -204,7 +204,7 @@ def _print_terms(console: Console, costs: Costs) -> None:
 def _estimate(estimate: Estimate) -> str:
     if estimate.seconds is None or estimate.low is None or estimate.high is None:
         return "·"
-    width = (estimate.high - estimate.low) / 2 / abs(estimate.seconds)
+    width = (estimate.high - estimate.low) / 2 / (abs(estimate.seconds) or 1)
     ratio = f" ×{estimate.ratio:.2f}" if estimate.verdict in ("faster", "slower") else ""
     return f"{duration(estimate.seconds)} ±{width:.0%}{ratio}"
 

@@ -164,6 +164,7 @@ def costs(python: str = "3.11.7", blocks: int = 10) -> dict[str, Any]:
         "high": 1.006,
         "held": True,
         "why": "",
+        "kind": "itself",
     }
     return {
         "format": 1,
@@ -178,10 +179,44 @@ def costs(python: str = "3.11.7", blocks: int = 10) -> dict[str, Any]:
         "holds": True,
         "controls": [
             control | {"name": "asyncio against itself", "ratio": 1.001},
-            control | {"name": "never suspends: uvloop", "ratio": 0.998},
+            control | {"name": "uvloop on what never suspends", "ratio": 0.998, "kind": "never suspends"},
         ],
         "questions": questions,
+        "turns": 2,
+        "terms": [_term("class manager", 120.0, dict.fromkeys(LOOPS, 1.0)), _term("one suspension", 2500.0, SLOWNESS)],
+        "growth": [_growth("exit stack", 1.02), _growth("nested", 1.31)],
     }
+
+
+def _term(name: str, nanoseconds: float, ratios: dict[str, float]) -> dict[str, Any]:
+    """Return a term of the cost model; the last loop lacks the arm that it comes from."""
+    estimates: list[dict[str, Any]] = []
+    for loop, ratio in ratios.items():
+        seconds = nanoseconds * ratio * 1e-9
+        estimates.append({
+            "loop": loop, "absent": "", "seconds": seconds, "low": seconds * 0.97, "high": seconds * 1.03,
+            "ratio": ratio, "ratio_low": ratio * 0.99, "ratio_high": ratio * 1.01,
+            "verdict": "reference" if loop == "asyncio" else "equivalent" if abs(ratio - 1) < 0.02 else "faster",
+        })  # fmt: skip
+    nothing = dict.fromkeys(("seconds", "low", "high", "ratio", "ratio_low", "ratio_high"))
+    estimates[-1] |= nothing | {"absent": f"the arm of {name} was not timed", "verdict": "unproven"}
+    return {"name": name, "formula": f"entering: {name}", "owner": "construct", "estimates": estimates}
+
+
+def _growth(arm: str, power: float) -> dict[str, Any]:
+    growth = {"question": "stacking", "arm": arm, "loop": "asyncio", "smallest": 100, "largest": 10_000}
+    return growth | {"power": power, "low": power - 0.03, "high": power + 0.03, "faster": power - 0.03 > 1.1}
+
+
+def witnesses(figure: str, agrees: str, *, agree: bool) -> dict[str, Any]:
+    """Return the content of an `instructions.json` or a `memory.json`, in which trio is at odds with its time."""
+    cells = []
+    for arm in ("try/finally", "class"):
+        for number, loop in enumerate(LOOPS):
+            its = {"question": "entering", "arm": arm, "size": None, "loop": loop, figure: 1000.0 + number}
+            cells.append(its | {"ratio": 1 + number / 1000, agrees: agree if loop == "trio" else not agree})
+    cells[-2] |= {figure: None, "ratio": None}
+    return {"format": 1, "cells": cells}
 
 
 def _question(
@@ -215,7 +250,7 @@ def _question(
                     "ratio": ratio, "ratio_low": ratio * 0.99, "ratio_high": ratio * 1.01,
                     "verdict": verdict, "agree": not (slow and arm == "class" and loop == "trio"),
                     "of_floor": weight, "of_floor_low": weight * 0.98, "of_floor_high": weight * 1.02,
-                    "control": arm == "nullcontext", "not_timed": None,
+                    "control": arm == "nullcontext", "not_timed": None, "held": "",
                     "values": [seconds * dice.gauss(1, 0.02) for _ in range(blocks)], "ratios": ratios,
                     "command": f"asyncwith bench {name} --loop {loop}",
                 })  # fmt: skip
@@ -252,5 +287,7 @@ def write_lines(folder: Path, lines: list[dict[str, Any]]) -> Path:
 def write_run(folder: Path, *, clauses: int = 18, python: str = "3.11.7") -> Path:
     """Write a whole run and return its directory."""
     write_lines(folder, outcome_lines(clauses, python))
-    (folder / "costs.json").write_text(json.dumps(costs(python)), encoding="utf-8")
+    counted, traced = witnesses("instructions", "agree", agree=False), witnesses("peak", "leaks", agree=True)
+    for name, content in (("costs", costs(python)), ("instructions", counted), ("memory", traced)):
+        (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     return folder

@@ -13,7 +13,7 @@ from asyncwith.report.costs_file import read_costs
 from asyncwith.report.highlight import highlight, prose
 from asyncwith.report.model import Interval
 from asyncwith.report.ratios import draw_floor, draw_ratios
-from asyncwith.report.scaling import draw_scaling, growth
+from asyncwith.report.scaling import draw_scaling
 from asyncwith.report.strips import strip
 from asyncwith.report.traces import compare
 from asyncwith.report.views import columns_of, failures_of, rows_of, tally
@@ -105,6 +105,7 @@ def test_sentences_say_what_came_out(tmp_path):
         "Entering, compared with asyncio: asyncio+eager, uvloop and trio the same.",
         "Suspending, compared with asyncio: asyncio+eager the same; uvloop 1.75× faster; trio 1.46× slower.",
         "Stacking, compared with asyncio: asyncio+eager, uvloop and trio the same.",
+        "Stacking: nested grows faster than its size: from 100 to 10,000 with the power 1.31 ± 0.03 on asyncio.",
         "All 2 controls of the cost figures held.",
         "8 clauses of 18 end differently, or leave another trace, from loop to loop.",
     ]
@@ -144,12 +145,6 @@ def test_pictures_are_told_in_words_and_coloured_by_the_page(measured):
         assert "var(--series-3)" in drawing
         assert "#0a0" not in drawing
         assert drawing.count("<title>") > 5
-
-
-def test_growth_is_the_power_of_size(measured):
-    assert growth(measured.questions[0]) == {}
-    powers = growth(measured.questions[2])["exit stack"]
-    assert powers == {loop: pytest.approx(1, abs=0.01) for loop in measured.loops}
 
 
 def test_strips_draw_one_dot_per_block():

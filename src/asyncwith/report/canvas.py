@@ -6,6 +6,7 @@ matplotlib is imported here and nowhere else, and only when there is something t
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Canvas", "colour", "new_canvas", "short"]
+__all__ = ["Canvas", "colour", "new_canvas", "short", "ticks_between"]
 
 WIDTH = 7.6  # inches, at 72 units each; the page scales it
+MOST_TICKS = 6
 MARKERS = "osD^vP"  # as many as there are colours, so that neither tells alone
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -104,3 +106,11 @@ def _look(series: int) -> dict[str, Any]:
 def short(text: str, longest: int) -> str:
     """Return `text`, cut if it is longer than there is room for."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def ticks_between(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 of every power of ten between the bounds, or as many of the powers as there is room for."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    fine = [step * 10.0**power for power in powers for step in (1, 2, 5) if low <= step * 10.0**power <= high]
+    coarse = [10.0**power for power in powers if low <= 10.0**power <= high]
+    return fine if len(fine) <= MOST_TICKS else coarse[:: len(coarse) // MOST_TICKS + 1]

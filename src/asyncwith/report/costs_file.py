@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
+from asyncwith.costs import Estimate, Growth, Owner, Term
 from asyncwith.errors import InputError
 from asyncwith.report.headers import check_format, read_provenance
 from asyncwith.report.model import Cell, Control, Costs, Interval, Question
 from asyncwith.report.places import Place, parse
+from asyncwith.statistics import Word
 
 __all__ = ["read_costs"]
 
@@ -41,6 +45,9 @@ def read_costs(path: Path) -> Costs:
         holds=place["holds"].flag(),
         controls=tuple(map(_control, place["controls"])),
         questions=questions,
+        turns=place["turns"].count(),
+        terms=tuple(map(_term, place["terms"])),
+        growth=tuple(map(_growth, place["growth"])),
     )
 
 
@@ -58,6 +65,7 @@ def _control(place: Place) -> Control:
         high=ratio.high,
         held=place["held"].flag(),
         why=place["why"].text(),
+        kind=place["kind"].name(),
     )
 
 
@@ -81,6 +89,7 @@ def _cell(place: Place) -> Cell:
         agree=place["agree"].flag(),
         control=place["control"].flag(),
         not_timed=place.optional("not_timed", Place.text) or "",
+        held=place["held"].text(),
         values=place["values"].numbers(),
         ratios=place["ratios"].numbers(),
         command=place["command"].text(),
@@ -88,6 +97,44 @@ def _cell(place: Place) -> Cell:
     if not cell.not_timed and cell.seconds is None:
         place["seconds"].fail("a number, or the reason in 'not_timed'")
     return cell
+
+
+def _term(place: Place) -> Term:
+    owner = place["owner"].one_of("loop", "construct", "unproven")
+    estimates = tuple(map(_estimate, place["estimates"]))
+    return Term(place["name"].name(), place["formula"].name(), cast("Owner", owner), estimates)
+
+
+def _estimate(place: Place) -> Estimate:
+    absent = place["absent"].text()
+    cost = _interval(place, "seconds", "low", "high")
+    ratio = _interval(place, "ratio", "ratio_low", "ratio_high", above_zero=True)
+    if cost is None:
+        if not absent:
+            place["seconds"].fail("a number, or the reason in 'absent'")
+        return Estimate(place["loop"].name(), absent)
+    verdict = cast("Word", place["verdict"].one_of(*VERDICTS))
+    its = Estimate(place["loop"].name(), seconds=cost.value, low=cost.low, high=cost.high, verdict=verdict)
+    if ratio is None:
+        return its
+    return replace(its, ratio=ratio.value, ratio_low=ratio.low, ratio_high=ratio.high)
+
+
+def _growth(place: Place) -> Growth:
+    power = _interval(place, "power", "low", "high")
+    if power is None:
+        place["power"].fail("a number")
+    return Growth(
+        question=place["question"].name(),
+        arm=place["arm"].name(),
+        loop=place["loop"].name(),
+        smallest=place["smallest"].count(),
+        largest=place["largest"].count(),
+        power=power.value,
+        low=power.low,
+        high=power.high,
+        faster=place["faster"].flag(),
+    )
 
 
 def _interval(place: Place, value: str, low: str, high: str, *, above_zero: bool = False) -> Interval | None:

@@ -6,13 +6,15 @@ Nothing here reads or draws. `read_runs` in `runs` makes these from files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from asyncwith.costs import Growth, Term
 from asyncwith.verdicts import Outcome, Verdict
 
 __all__ = [
+    "Address",
     "Cell",
     "Check",
     "Conformance",
@@ -26,6 +28,7 @@ __all__ = [
     "Provenance",
     "Question",
     "Run",
+    "Witness",
 ]
 
 NO_LOOP = "python"  # the loop of checks that need none
@@ -152,7 +155,7 @@ class Conformance:
         return frozenset(self.checks)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Control:
     """A ratio that is known to be 1, as it was measured."""
 
@@ -165,6 +168,7 @@ class Control:
     high: float
     held: bool
     why: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,7 @@ class Cell:
     agree: bool
     control: bool
     not_timed: str
+    held: str
     values: tuple[float, ...]
     ratios: tuple[float, ...]
     command: str
@@ -221,6 +226,24 @@ class Costs:
     holds: bool
     controls: tuple[Control, ...]
     questions: tuple[Question, ...]
+    turns: int
+    terms: tuple[Term, ...]
+    growth: tuple[Growth, ...]
+
+
+Address = tuple[str, str, int | None, str]  # of a figure: question, arm, size and loop
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What was counted or traced of an arm on a loop, and its ratio to the reference loop.
+
+    `agrees` is false where it contradicts the time, or where memory stays behind.
+    """
+
+    figure: float
+    ratio: float | None
+    agrees: bool
 
 
 @dataclass(frozen=True)
@@ -231,6 +254,8 @@ class Run:
     label: str
     conformance: Conformance | None
     costs: Costs | None
+    instructions: Mapping[Address, Witness] = field(default_factory=dict)
+    memory: Mapping[Address, Witness] = field(default_factory=dict)
 
     @property
     def provenance(self) -> Provenance:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Any
 
-from asyncwith.report.model import NO_LOOP, Cell, Costs, Model, Promise, Question, Run
+from asyncwith.costs import Growth
+from asyncwith.report.building_blocks import building_blocks, draw_terms
+from asyncwith.report.model import NO_LOOP, Address, Cell, Costs, Model, Promise, Question, Run, Witness
 from asyncwith.report.ratios import draw_floor, draw_ratios
-from asyncwith.report.scaling import draw_scaling, growth
+from asyncwith.report.scaling import draw_scaling
 from asyncwith.report.strips import strip
 from asyncwith.report.traces import group
 from asyncwith.report.views import STATES, Column, Entry, Row, View, tally
@@ -24,7 +27,7 @@ __all__ = ["Page", "pages_of"]
 MOST_SENTENCES = 60
 MOST_COLUMNS = 12
 MOST_LISTED = 60
-MOST_DRAWN = 60
+MOST_DRAWN = 40
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,16 @@ def _costs(model: Model) -> dict[str, Any]:
             assert run.costs is not None  # noqa: S101 - as the line above says
             drawn = sum(map(len, questions.values())) < MOST_DRAWN
             questions.setdefault(question.name, []).append(_question(at, run, run.costs, question, drawn=drawn))
-    return {"model": model, "questions": questions, "cell_id": _cell_id}
+    models = [
+        {
+            "run": run,
+            "buildings": building_blocks(run.costs, run.instructions),
+            "picture": draw_terms(run.costs, f"terms-{at}") if at < MOST_DRAWN else None,
+        }
+        for at, run in enumerate(model.runs)
+        if run.costs and run.costs.terms
+    ]
+    return {"model": model, "questions": questions, "models": models, "cell_id": _cell_id}
 
 
 def _question(at: int, run: Run, costs: Costs, question: Question, *, drawn: bool) -> dict[str, Any]:
@@ -122,6 +134,7 @@ def _question(at: int, run: Run, costs: Costs, question: Question, *, drawn: boo
     forms: dict[tuple[str, int | None], list[Cell]] = {}
     for cell in question.cells:
         forms.setdefault((cell.arm, cell.size), []).append(cell)
+    grown = sorted(costs.growth, key=_arm_of)
     drawings = {"ratios": draw_ratios, "floor": draw_floor, "scaling": draw_scaling}
     return {
         "run": run,
@@ -130,9 +143,30 @@ def _question(at: int, run: Run, costs: Costs, question: Question, *, drawn: boo
         "pictures": [draw(question, costs, f"{question.name}-{at}-{kind}") for kind, draw in drawings.items() if drawn],
         "drawn": drawn,
         "forms": list(forms.values()),
-        "growth": growth(question),
+        "growth": [list(each) for _, each in groupby((g for g in grown if g.question == question.name), _arm_of)],
+        "cpu_ratio": {
+            (cell.arm, cell.size, cell.loop): _cpu_ratio(cell, mine[0]) for mine in forms.values() for cell in mine
+        },
+        "instructions": _of(run.instructions, question),
+        "memory": _of(run.memory, question),
         "failed": [control for control in costs.controls if control.question == question.name and not control.held],
     }
+
+
+def _arm_of(growth: Growth) -> str:
+    return growth.arm
+
+
+def _cpu_ratio(cell: Cell, reference: Cell) -> float | None:
+    """Return the ratio in CPU time to the reference loop, which stands first among the cells of a form."""
+    if cell is reference or not cell.cpu_seconds or not reference.cpu_seconds:
+        return None
+    return cell.cpu_seconds / reference.cpu_seconds
+
+
+def _of(witnesses: Mapping[Address, Witness], question: Question) -> dict[tuple[str, int | None, str], Witness]:
+    """Return what witnesses say of one question, by arm, size and loop."""
+    return {address[1:]: witness for address, witness in witnesses.items() if address[0] == question.name}
 
 
 def _cell_id(at: int, cell: Cell) -> str:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from asyncwith.errors import InputError
 from asyncwith.report.costs_file import read_costs
 from asyncwith.report.model import Model, Run
 from asyncwith.report.outcomes_file import read_outcomes
+from asyncwith.report.witness_files import read_instructions, read_memory
 
 __all__ = ["read_runs"]
 
@@ -27,7 +29,7 @@ def read_runs(paths: Sequence[Path]) -> Model:
     for at, run in enumerate(runs, start=1):
         name = run.name if names[run.name] == 1 else f"{run.name} ({at})"
         told_apart.append(
-            Run(name, run.label if labels[run.label] == 1 else f"{run.label} · {name}", run.conformance, run.costs)
+            replace(run, name=name, label=run.label if labels[run.label] == 1 else f"{run.label} · {name}")
         )
     return Model(tuple(told_apart))
 
@@ -50,4 +52,11 @@ def _read_run(path: Path) -> Run:
             f"{costs}: made by Python {there.python} on {there.machine}, but {here}",
             "a run is of one Python on one machine",
         )
-    return Run(path.resolve().name or "run", f"{where.implementation} {where.python}", conformance, measured)
+    return Run(
+        name=path.resolve().name or "run",
+        label=f"{where.implementation} {where.python}",
+        conformance=conformance,
+        costs=measured,
+        instructions=read_instructions(path / "instructions.json"),
+        memory=read_memory(path / "memory.json"),
+    )

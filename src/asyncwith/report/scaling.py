@@ -1,20 +1,18 @@
-"""How the cost of a form grows with size: the picture, and the power of size that fits it."""
+"""The picture of how the cost of a form grows with size."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from asyncwith.report.canvas import colour, new_canvas, short
+from asyncwith.report.canvas import colour, new_canvas, short, ticks_between
 from asyncwith.report.model import Costs, Question
 from asyncwith.report.words import duration
 
-__all__ = ["draw_scaling", "growth"]
+__all__ = ["draw_scaling"]
 
 ACROSS, PANEL, AROUND = 3, 2.4, 0.7  # panels side by side; inches of one, and of what stands around them
-MOST_TICKS = 6
 Point = tuple[int, float]  # size and seconds per unit
 
 
@@ -28,7 +26,7 @@ def draw_scaling(question: Question, costs: Costs, name: str) -> Markup | None:
     height = PANEL * down + AROUND
     every = [seconds for lines in arms.values() for line in lines.values() for _, seconds in line]
     low, high = min(every) / 1.6, max(every) * 1.6
-    ticks = _ticks(low, high)
+    ticks = ticks_between(low, high)
     with new_canvas(name, height) as canvas:
         panels = canvas.figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         sides = {"left": 0.11, "right": 0.98, "top": 1 - 0.6 / height, "bottom": 0.55 / height}
@@ -53,26 +51,9 @@ def draw_scaling(question: Question, costs: Costs, name: str) -> Markup | None:
             panel.set_xlabel("size")
             panel.tick_params(labelbottom=True)
         canvas.legend({loop: at for at, loop in enumerate(costs.loops)})
-        grown = ((arm, loop, power) for arm, powers in growth(question).items() for loop, power in powers.items())
-        words = (f"{arm} on {loop}: the whole grows as size to the power of {power:.2f}" for arm, loop, power in grown)
+        grown = [each for each in costs.growth if each.question == question.name]
+        words = [f"{each.arm} on {each.loop}: the whole grows with the power {each.power:.2f}" for each in grown]
         return canvas.finish(f"{question.name}: {question.of} against size", "; ".join(words) + ".")
-
-
-def growth(question: Question) -> dict[str, dict[str, float]]:
-    """Return by arm and loop the exponent of size with which the *whole* time grows: 1 is linear."""
-    found: dict[str, dict[str, float]] = {}
-    for arm, lines in _points(question).items():
-        for loop, line in lines.items():
-            if len(line) > 2:  # noqa: PLR2004 - two points always lie on a line
-                found.setdefault(arm, {})[loop] = 1 + _slope([(math.log(size), math.log(cost)) for size, cost in line])
-    return found
-
-
-def _slope(points: Sequence[tuple[float, float]]) -> float:
-    """Return the slope of the straight line nearest to `points`."""
-    mean_x, mean_y = sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
 
 
 def _points(question: Question) -> dict[str, dict[str, list[Point]]]:
@@ -82,11 +63,3 @@ def _points(question: Question) -> dict[str, dict[str, list[Point]]]:
         if cell.size and cell.seconds and cell.seconds.value > 0:
             found.setdefault(cell.arm, {}).setdefault(cell.loop, []).append((cell.size, cell.seconds.value))
     return found
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Return 1, 2 and 5 of every power of ten between the bounds, or as many of the powers as there is room for."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    fine = [step * 10.0**power for power in powers for step in (1, 2, 5) if low <= step * 10.0**power <= high]
-    coarse = [10.0**power for power in powers if low <= 10.0**power <= high]
-    return fine if len(fine) <= MOST_TICKS else coarse[:: len(coarse) // MOST_TICKS + 1]

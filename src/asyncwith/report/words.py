@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from asyncwith.growth import faster_than_size
 from asyncwith.report.model import NO_LOOP, Cell, Costs, Interval, Model, Question
 from asyncwith.report.views import Column, Row, failures_of
 
@@ -120,6 +121,8 @@ def _cost(about: str, costs: Costs) -> Iterable[Sentence]:
         if parts:
             text = f"{about}{question.name.capitalize()}, compared with {costs.reference}: {'; '.join(parts)}."
             yield Sentence(text, "costs", question.name, "quiet")
+    for said in faster_than_size(costs.growth):
+        yield Sentence(f"{about}{said[0].upper()}{said[1:]}.", "costs", said.partition(":")[0], "known")
     if not costs.holds:
         where = list(dict.fromkeys(control.question for control in costs.controls if not control.held))
         text = f"{about}Controls failed{' in ' if where else ''}{listing(where)}: the figures there prove nothing."
