@@ -11,6 +11,7 @@ from packaging.specifiers import SpecifierSet
 
 from asyncwith._tests.power import faulty_loops, faulty_parts, generators, mutants, statements, subtle_loops
 from asyncwith._tests.power.faults import CONTROL, Fault, seeded_room
+from asyncwith._tests.power.mutated_loops import mutated_loops
 from asyncwith._tests.power.rewritten import rewritten
 from asyncwith.hosts import NO_LOOP
 
@@ -23,6 +24,7 @@ __all__ = ["KINDS", "Survivor", "catalogue", "survivors"]
 
 KINDS = {
     "loop": "asyncio's own loop with one fault each, as a new loop might have it",
+    "mutated": "asyncio's own loop, mutated",
     "library": "the asynchronous half of contextlib, mutated and rewritten",
     "statement": "the statement `async with` itself, replaced by its expansion with one fault",
     "compiler": "the compiler, which refuses the wrong programs or tells the wrong lines",
@@ -56,6 +58,7 @@ def catalogue(kind: str, chapters: Path, folder: Path) -> list[Fault]:
     """Return all faults of a kind, its control first, for the clauses in `chapters`; files go to `folder`."""
     seeding = {
         "loop": _loops,
+        "mutated": _mutated_loops,
         "library": _libraries,
         "statement": _statements,
         "compiler": _compilers,
@@ -76,6 +79,15 @@ def _loops(chapters: Path, _: Path) -> list[Fault]:
     found: list[type[faulty_loops.Base]] = [faulty_loops.Control]
     found += [each for module in (faulty_loops, subtle_loops) for each in faulty_loops.faults(module)]
     return [fault(each) for each in found]
+
+
+def _mutated_loops(chapters: Path, folder: Path) -> list[Fault]:
+    found = [Fault("mutated", CONTROL, chapters, ("asyncio",), hidden="asyncio")]
+    for number, (name, text) in enumerate(mutated_loops()):
+        path, id_ = folder / f"loop_{number:04}.py", f"mutated_{number:04}"
+        path.write_text(text, encoding="utf-8")
+        found.append(Fault("mutated", name, chapters, (id_,), specs={id_: f"{id_}={path}:make"}, hidden="asyncio"))
+    return found
 
 
 def _libraries(chapters: Path, folder: Path) -> list[Fault]:

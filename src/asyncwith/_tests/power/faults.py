@@ -66,7 +66,7 @@ class Finding:
     @property
     def mislaid(self) -> bool:
         """Whether not the clauses failed but the seeding: only a faulty loop may be what cannot be started."""
-        return self.unstarted is not None and self.fault.kind != "loop"
+        return self.unstarted is not None and not self.fault.specs
 
     @property
     def gross(self) -> bool:

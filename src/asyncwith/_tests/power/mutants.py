@@ -1,4 +1,4 @@
-"""Faulty libraries: the asynchronous half of the running Python's `contextlib.py`, with one small thing changed in each.
+"""Mutations of Python's own modules, and those of the asynchronous half of `contextlib.py`: one small thing changed in each.
 
 The mutations are found, not listed: every place in the source where an operator can be turned round, a statement, an await, an
 argument, a handler or a decorator left out, a result lost. So they are others on every Python.
@@ -13,10 +13,10 @@ import contextlib
 import copy
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-__all__ = ["Mutant", "mutants", "original"]
+__all__ = ["Mutant", "mutants", "mutations", "original"]
 
 HALF = (
     "AbstractAsyncContextManager",
@@ -66,32 +66,37 @@ class Mutant:
 
 def original() -> str:
     """Return `contextlib.py` as this module writes it when it changes nothing: the control."""
-    return "\n".join(map(ast.unparse, _tree().body))
+    return "\n".join(map(ast.unparse, ast.parse(inspect.getsource(contextlib)).body))
 
 
 def mutants() -> Iterator[Mutant]:
-    """Yield every mutant of the asynchronous half, top to bottom."""
-    tree = _tree()
-    control = [ast.unparse(top) for top in tree.body]
+    """Yield every mutant of the asynchronous half of contextlib, top to bottom."""
+    body = ast.parse(inspect.getsource(contextlib)).body
+    control = [ast.unparse(top) for top in body]
+    for index, mutant in mutations(body, HALF):
+        source = "\n".join([*control[:index], mutant.source, *control[index + 1 :]])
+        yield Mutant(mutant.name, mutant.line, source)
+
+
+def mutations(body: list[ast.stmt], names: Collection[str]) -> Iterator[tuple[int, Mutant]]:
+    """Yield the mutations of those classes and functions of `body` that are in `names`: where it stands in the body, and
+    the mutant, whose source is that of the one class or function.
+    """
     seen: Counter[str] = Counter()
-    for index, top in enumerate(tree.body):
-        if not isinstance(top, ast.FunctionDef | ast.ClassDef) or top.name not in HALF:
+    for index, top in enumerate(body):
+        if not isinstance(top, ast.FunctionDef | ast.ClassDef) or top.name not in names:
             continue
-        for place, slot, node in _walk((tree, "body", index), top, ""):
+        control = ast.unparse(top)
+        for place, slot, node in _walk((ast.Module(body, []), "body", index), top, ""):
             for after in _changes(node, slot):
-                changed = _with(tree.body, index, slot, after)
-                if changed == control[index] or not _compiles(changed):
+                changed = _with(body, index, slot, after)
+                if changed == control or not _compiles(changed):
                     continue
                 name = f"{place}: {_short(node)} → {_short(after)}"
                 seen[name] += 1
                 if seen[name] > 1:
                     name += f" (no. {seen[name]})"
-                source = "\n".join([*control[:index], changed, *control[index + 1 :]])
-                yield Mutant(name, getattr(node, "lineno", 0), source)
-
-
-def _tree() -> ast.Module:
-    return ast.parse(inspect.getsource(contextlib))
+                yield index, Mutant(name, getattr(node, "lineno", 0), changed)
 
 
 def _walk(slot: Slot, node: ast.AST, place: str) -> Iterator[tuple[str, Slot, ast.AST]]:
