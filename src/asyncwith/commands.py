@@ -153,7 +153,7 @@ def conform_command(
 @click.argument("questions", nargs=-1, metavar="[QUESTION]…")
 @LOOP
 @click.option(
-    "--quick", "plan", flag_value="quick", help="Look at the smaller sizes only, for about three quarters of a minute."
+    "--quick", "plan", flag_value="quick", help="Look at sizes up to 100 only, for about three quarters of a minute."
 )
 @click.option("--rigorous", "plan", flag_value="rigorous", help="Go on for half an hour, for intervals of ±0.5 %.")
 @click.option("--until", type=PERCENT, metavar="PERCENT", help="Stop when every interval is this narrow (default: 1%).")
