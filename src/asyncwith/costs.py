@@ -36,7 +36,7 @@ class Control:
 
 @dataclass(frozen=True)
 class Cell:
-    """One arm on one loop. Times are seconds per operation, or per manager where there is a size, without the empty loop.
+    """One arm on one loop. Times are seconds per operation, or per unit of the size if there is one, without the empty loop.
 
     `ratio` is to the reference loop, `of_floor` to the last floor before it on the same loop; each comes with the bounds of
     its interval. `agree` is false where CPU time contradicts wall time. A cell with `not_timed` has no figures. `held` tells

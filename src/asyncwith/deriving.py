@@ -178,7 +178,7 @@ class _Answer:
         return QuestionCosts(
             name=self.name,
             asks=asks,
-            of="seconds per manager" if sized else "seconds per operation",
+            of="seconds per unit of size" if sized else "seconds per operation",
             cells=tuple(
                 self._cell(label, loop, corrected.get((label, loop))) for label in self.arms for loop in self.loops
             ),

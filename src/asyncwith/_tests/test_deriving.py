@@ -55,10 +55,10 @@ def test_an_arm_is_compared_with_the_last_floor_before_it():
     ]
 
 
-def test_figures_of_an_arm_with_a_size_are_per_manager():
+def test_figures_of_an_arm_with_a_size_are_per_unit_of_it():
     costs = derive_from([make_block(number, size=100) for number in range(4)])
     assert cell(costs, "class", "uvloop").seconds == pytest.approx(200e-9, rel=0.02)
-    assert costs.questions[0].of == "seconds per manager"
+    assert costs.questions[0].of == "seconds per unit of size"
 
 
 @settings(deadline=None, max_examples=20)  # it writes files, which take what they take
