@@ -11,7 +11,7 @@ from asyncwith.counters import Count, read_counts
 __all__ = ["ChangedCount", "ChangedCounts", "compare_counts"]
 
 LUCK = 0.01  # where objects happen to lie decides over up to half a percent of either count
-SAME_COUNTER = ("machine", "cpu", "libc", "valgrind", "gil", "jit")
+SAME_COUNTER = ("machine", "cpu", "libc", "valgrind")  # another Python is what is compared
 
 
 @dataclass(frozen=True)
@@ -68,20 +68,13 @@ def compare_counts(base: Path, new: Path) -> ChangedCounts:
         only = "BASE" if old else "NEW"
         return ChangedCounts(notes=(f"instructions were counted in {only} only",) if old or found else ())
     common = [key for key in found if key in old]
-    notes = {key: why for key in common if (why := _why_not(old[key], found[key])) is not None}
-    alone = len(old.keys() ^ found.keys())
-    if alone:
-        said = f"{alone} cells have a count of instructions in one run only"
-    pairs = [ChangedCount(*key, old[key].instructions, found[key].instructions) for key in common if key not in notes]
-    return ChangedCounts(
-        compared=len(pairs),
-        changes=tuple(
-            sorted(
-                (each for each in pairs if not 1 / (1 + LUCK) <= each.ratio <= 1 + LUCK), key=lambda each: -each.ratio
-            )
-        ),
-        notes=(*dict.fromkeys(notes.values()), *([said] if alone else [])),
-    )
+    reasons = {key: why for key in common if (why := _why_not(old[key], found[key])) is not None}
+    notes = list(dict.fromkeys(reasons.values()))
+    if alone := len(old.keys() ^ found.keys()):
+        notes.append(f"instructions of {alone} cell{'' if alone == 1 else 's'} were counted in one run only")
+    pairs = [ChangedCount(*key, old[key].instructions, found[key].instructions) for key in common if key not in reasons]
+    changes = [each for each in pairs if not 1 / (1 + LUCK) <= each.ratio <= 1 + LUCK]
+    return ChangedCounts(len(pairs), tuple(sorted(changes, key=lambda each: -each.ratio)), tuple(notes))
 
 
 def _why_not(base: Count, new: Count) -> str | None:

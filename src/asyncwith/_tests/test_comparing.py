@@ -5,15 +5,18 @@ import math
 import random
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
+from asyncwith import journal
 from asyncwith._tests.synthetic_blocks import PROVENANCE, make_block
 from asyncwith._tests.synthetic_runs import outcome_lines
 from asyncwith.blocks import Record, replace_file
 from asyncwith.comparing import compare, compare_blocks
+from asyncwith.counters import Count
 from asyncwith.errors import InputError, UsageError
+from asyncwith.evidence import InTurns
 from asyncwith.statistics import interval_between, p_beyond, p_same_between
 
 BASE, NEW = 0, 500  # numbers of the first block: other processes, other noise
@@ -206,7 +209,7 @@ def test_the_order_of_blocks_does_not_matter():
     assert compare_blocks(base[::-1], new[::-1]) == compare_blocks(base, new)
 
 
-def journal(folder, **outcomes):
+def outcomes_journal(folder, **outcomes):
     """Write a journal in which the first check of each of these clauses ended so."""
     lines = outcome_lines()
     for line in lines[1:-1]:
@@ -223,8 +226,8 @@ def runs(tmp_path):
 
 def test_changed_verdicts_are_told_regressions_first_and_fail(runs):
     first, other, *_ = [line["clause"] for line in outcome_lines()[1:-1] if line["loop"] == "asyncio"]
-    journal(runs[0], **{first: "failed"})
-    journal(runs[1], **{other: "leaked"})
+    outcomes_journal(runs[0], **{first: "failed"})
+    outcomes_journal(runs[1], **{other: "leaked"})
     comparison = compare(*runs)
     assert [(each.check.clause, each.regression) for each in comparison.verdicts.changes] == [
         (other, True),
@@ -235,9 +238,9 @@ def test_changed_verdicts_are_told_regressions_first_and_fail(runs):
 
 
 def test_verdicts_of_one_run_only_or_of_another_edition_are_not_compared(runs):
-    journal(runs[1])
+    outcomes_journal(runs[1])
     assert compare(*runs).verdicts.notes == ("verdicts are in NEW only",)
-    journal(runs[0])
+    outcomes_journal(runs[0])
     path = runs[0] / "outcomes.jsonl"
     path.write_text(path.read_text().replace("3f2a91c0", "another"))
     assert compare(*runs).verdicts.notes == ("verdicts are of two editions of the clauses",)
@@ -245,7 +248,7 @@ def test_verdicts_of_one_run_only_or_of_another_edition_are_not_compared(runs):
 
 @pytest.mark.parametrize("text", ["", "{}", "[", "[" * 100_000, '{"kind": "declared", "format": 1}\n[]\n', "\x00\xff"])
 def test_what_is_no_journal_is_an_input_error(runs, text):
-    journal(runs[0])
+    outcomes_journal(runs[0])
     (runs[1] / "outcomes.jsonl").write_text(text + "\n")
     with pytest.raises(InputError, match=r"outcomes\.jsonl:.* "):
         compare(*runs)
@@ -253,8 +256,8 @@ def test_what_is_no_journal_is_an_input_error(runs, text):
 
 def test_an_undeclared_clause_is_an_input_error(runs):
     clause = outcome_lines()[1]["clause"]
-    journal(runs[0])
-    journal(runs[1], **{clause: "failed"})
+    outcomes_journal(runs[0])
+    outcomes_journal(runs[1], **{clause: "failed"})
     path = runs[1] / "outcomes.jsonl"
     header, rest = path.read_text().split("\n", 1)
     path.write_text(json.dumps({**json.loads(header), "clauses": []}) + "\n" + rest)
@@ -307,3 +310,180 @@ def test_a_block_without_the_floor_does_not_count_where_that_is_the_yardstick():
     comparison = compare_blocks(mixed, with_floor_as_control(run(NEW)))
     assert "entering: class on uvloop has its floor beside it in fewer than 2 blocks" in comparison.not_compared
     assert comparison.exit_code() == 3
+
+
+def in_turns(base, new, *, swing=0.0):
+    """Return the blocks as if they had been measured in turns, on a machine whose pace swings from turn to turn."""
+    chance = random.Random("turns")
+    paces = [chance.lognormvariate(0, swing) for _ in base]
+    return [
+        [
+            replace(slow(block, pace), conditions={"turn": f"turn {number}"})
+            for number, (block, pace) in enumerate(zip(blocks, paces, strict=True))
+        ]
+        for blocks in (base, new)
+    ]
+
+
+def test_the_evidence_of_turns_is_students():
+    ratios = InTurns([0.01, 0.02, 0.03, 0.04, 0.05])  # t is 0.03 / (0.0158114 / √5) = 4.2426 with 4 degrees of freedom
+    assert ratios.ratio().middle == pytest.approx(math.exp(0.03))
+    assert ratios.p_same() == pytest.approx(0.01324, abs=1e-5)
+    assert ratios.p_beyond(1.0) == pytest.approx(0.00662, abs=1e-5)
+    assert ratios.p_beyond(math.exp(0.03)) == pytest.approx(0.5)
+    assert ratios.p_beyond(math.exp(0.06)) == pytest.approx(1 - 0.00662, abs=1e-5)
+
+
+def test_in_turns_a_slowdown_is_found_on_a_machine_that_changes_its_pace():
+    base, new = in_turns(run(BASE), run(NEW, slowdown=1.05), swing=0.3)
+    comparison = compare_blocks(base, new)
+    assert {each.arm + each.loop: each.verdict for each in comparison.changes} == {
+        "floorasyncio": "equivalent",
+        "flooruvloop": "equivalent",
+        "classasyncio": "equivalent",
+        "classuvloop": "slower",
+    }
+    assert (comparison.turns, comparison.exit_code()) == (12, 1)
+    assert "they were measured in 12 turns" in comparison.notes()[0]
+    apart = compare_blocks(*([replace(block, conditions={}) for block in blocks] for blocks in (base, new)))
+    assert {each.verdict for each in apart.changes} == {"unproven"}
+
+
+@pytest.mark.parametrize("seed", range(0, 20_000, 1_000))
+def test_in_turns_the_same_is_never_called_slower(seed):
+    comparison = compare_blocks(*in_turns(run(seed + BASE, noise=0.02), run(seed + NEW, noise=0.02), swing=0.3))
+    assert comparison.exit_code() == 0
+    assert not [each for each in comparison.changes if each.verdict == "slower"]
+
+
+def test_a_turn_of_which_one_half_is_missing_does_not_count():
+    base, new = in_turns(run(BASE), run(NEW))
+    alone = replace(slow(make_block(999), 10.0), conditions={"turn": "of a process that was killed"})
+    assert compare_blocks([*base, alone], new) == compare_blocks(base, new)
+
+
+def test_a_block_with_few_rounds_takes_none_from_the_other_turns():
+    base, new = in_turns(run(BASE, rounds=20), run(NEW, rounds=20))
+    short = run(NEW, blocks=1, rounds=1)[0]
+    short = replace(short, id=new[0].id, conditions=new[0].conditions)
+    late = [slow(block, 1.0) for block in new[1:]]
+    for block in late:
+        for record in block.records:
+            for loop, slices in record.slices.items():
+                record.slices[loop] = [(operations, 3 * wall, cpu) for operations, wall, cpu in slices[:1]] + slices[1:]
+    assert change(compare_blocks(base, [short, *late])).ratio.middle == pytest.approx(1.0, abs=0.02)
+
+
+def test_the_state_of_the_interpreter_may_differ_in_turns_but_not_the_machine():
+    base, new = in_turns(run(BASE), run(NEW))
+    free = compare_blocks(base, elsewhere(new, gil=False, jit=True, python="3.14.1"))
+    assert set(free.differences) == {"python (3.11.7 → 3.14.1)", "jit (False → True)", "gil (True → False)"}
+    assert (len(free.changes), free.by_seconds, free.pace) == (4, (), ())
+    with pytest.raises(UsageError, match="cpu is"):
+        compare_blocks(base, elsewhere(new, cpu="another"))
+
+
+def test_what_a_stranger_wrote_for_a_turn_is_none():
+    base, new = in_turns(run(BASE), run(NEW))
+    strange = [replace(block, conditions={"turn": [1]}) for block in new]
+    assert compare_blocks(base, strange).turns == 0
+
+
+def test_the_ratios_to_the_reference_loop_are_told_of_both_runs():
+    comparison = compare_blocks(run(BASE, slowdown=0.5), run(NEW, slowdown=0.6))
+    old, new = change(comparison).of_reference
+    assert (old.middle, new.middle) == (pytest.approx(0.5, rel=0.01), pytest.approx(0.6, rel=0.01))
+    assert change(comparison).row()[-1].startswith("0.50")
+    assert change(comparison, loop="asyncio").of_reference is None
+
+
+def test_an_arm_that_one_python_lacks_is_told_once_for_all_loops():
+    lacking = [replace(block, records=block.records[:1]) for block in run(BASE)]
+    assert compare_blocks(lacking, run(NEW)).not_compared == ("entering: class is not in BASE",)
+
+
+def test_a_run_is_equivalent_to_itself(runs):
+    comparison = compare(runs[0], runs[0])
+    assert ({each.verdict for each in comparison.changes}, comparison.exit_code()) == ({"equivalent"}, 0)
+
+
+def test_long_tables_name_their_first_cells_only():
+    chance = random.Random(1)
+    many = run(BASE, noise=0.001)
+    for block in many:
+        arm = block.records[1]
+        block.records[1:] = [replace(arm, name=f"class {number}", place=number) for number in range(1, 31)]
+    worse = [slow(block, chance.uniform(1.2, 1.21), floor=1 / 1.2) for block in many]
+    said = compare_blocks(*in_turns(many, worse)).sentences()
+    assert [each for each in said if each.startswith("…")] == ["… and 40 more cells are slower"]
+
+
+ORIGIN = {
+    "machine": "x86_64",
+    "cpu": "a processor",
+    "libc": "glibc 2.36",
+    "valgrind": "3.19.0",
+    "the program of 'entering'": "0123456789ab",
+}
+
+
+def count(folder, instructions, *, arm="class", place=1, **origin):
+    """Write what valgrind counted of an arm on asyncio."""
+    figures = {"operations": 1000, "once": 50_000, "twice": 50_000 + 1000 * (instructions + 10), "empty": 10_000}
+    counted = Count("entering", arm, None, place, "asyncio", figures, {**ORIGIN, **origin})
+    text = {"format": journal.FORMAT, **asdict(counted)}
+    replace_file(folder / "instructions" / f"entering-{place:02}-asyncio.json", json.dumps(text))
+
+
+@pytest.mark.parametrize(
+    ("instructions", "fail_on", "code", "said"),
+    [
+        (612, 0.02, 0, "0 are higher"),
+        (617, 0.001, 0, "1 the same within 1%"),
+        (631, 0.02, 1, "entering: class on asyncio takes 3.1 % more instructions (612 → 631)"),
+        (631, 0.05, 0, "1 are higher, 0 of them by more than 5 % for sure"),
+        (600, 0.02, 0, "entering: class on asyncio takes 2.0 % fewer instructions (612 → 600)"),
+    ],
+)
+def test_counts_are_a_gate_of_their_own(tmp_path, instructions, fail_on, code, said):
+    base, new = tmp_path / "base", tmp_path / "new"
+    count(base, 612)
+    count(new, instructions)
+    comparison = compare(base, new, fail_on=fail_on)
+    assert comparison.exit_code() == code
+    assert said in " ".join(comparison.sentences())
+
+
+def test_counts_of_another_processor_or_program_are_not_compared(tmp_path):
+    base, new = tmp_path / "base", tmp_path / "new"
+    count(base, 100)
+    count(new, 200, cpu="another", python="3.14.1")
+    comparison = compare(base, new)
+    assert comparison.counts.notes == ("instructions of entering: cpu is 'a processor' in BASE and 'another' in NEW",)
+    assert comparison.exit_code() == 3
+
+
+def test_counts_beside_times_are_compared_and_what_one_run_lacks_is_told(runs):
+    count(runs[1], 612)
+    assert compare(*runs).counts.notes == ("instructions were counted in NEW only",)
+    count(runs[0], 612)
+    count(runs[0], 700, arm="slotted class", place=2)
+    comparison = compare(*runs)
+    assert comparison.counts.notes == ("instructions of 1 cell were counted in one run only",)
+    assert (comparison.counts.compared, comparison.exit_code()) == (1, 0)
+
+
+def test_times_on_one_side_only_pass_no_gate(tmp_path, runs):
+    count(tmp_path / "counted", 612)
+    comparison = compare(runs[0], tmp_path / "counted")
+    assert comparison.not_compared == ("times were measured in BASE only",)
+    assert comparison.exit_code() == 3
+
+
+def test_a_broken_count_is_an_input_error_and_nothing_is_printed(runs):
+    count(runs[0], 612)
+    count(runs[1], 612)
+    (runs[1] / "instructions" / "broken.json").write_text("{}")
+    found = asyncwith(*runs)
+    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (2, "", 1)
+    assert "broken.json" in found.stderr
