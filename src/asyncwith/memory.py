@@ -180,10 +180,10 @@ def _cell(journal: Journal[Footprint], loop: str, address: Address, name: str, s
 def _slopes(footprints: Sequence[Footprint], reference: str) -> list[Slope]:
     """Return what one more manager adds, of each arm that has two sizes; whatever is the same for few and many drops out."""
     sized: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
-    for its in footprints:
+    for its in sorted(footprints, key=lambda its: its.address):
         if its.size is not None:
             sized.setdefault((its.question, its.name, its.loop), []).append((its.size, its.peak))
-    ends = {key: (min(found), max(found)) for key, found in sorted(sized.items()) if len(found) > 1}
+    ends = {key: (min(found), max(found)) for key, found in sized.items() if len(found) > 1}
     each = {key: (high[1] - low[1]) / (high[0] - low[0]) for key, (low, high) in ends.items()}
     made = []
     for (question, arm, loop), (low, high) in ends.items():

@@ -65,9 +65,19 @@ def _traced(loop: Loop, timed: Timed, size: int | None) -> dict[str, Any]:
 def _perform(loop: Loop, timed: Timed, size: int | None) -> dict[str, int]:
     """Return what one operation has in use at its peak, and by how much many of them grow what stays: once, and again."""
     turns = turns_of(size)
-    found: dict[str, int] = {}
+    looks: list[
+        tuple[int, int]
+    ] = []  # bytes in use and at the peak since the look before: before an operation, and after
+    stayed: list[int] = []
 
-    async def in_use() -> int:
+    def look() -> int:
+        _, peak = tracemalloc.get_traced_memory()
+        gc.collect()
+        looks.append((peak, tracemalloc.get_traced_memory()[0]))
+        tracemalloc.reset_peak()
+        return 0
+
+    async def rest() -> int:
         for _ in range(PASSES):
             await suspension(loop)()
         gc.collect()
@@ -75,15 +85,13 @@ def _perform(loop: Loop, timed: Timed, size: int | None) -> dict[str, int]:
 
     async def operations() -> None:
         await timed(turns, loop, size)
-        start = await in_use()
-        tracemalloc.reset_peak()
-        await timed(1, loop, size)
-        found["peak"] = tracemalloc.get_traced_memory()[1] - start
-        start = await in_use()
-        await timed(turns, loop, size)
-        middle = await in_use()
-        await timed(turns, loop, size)
-        found["once"], found["again"] = middle - start, await in_use() - middle
+        await rest()
+        await timed(1, loop, size, wall=look)
+        for _ in range(3):
+            stayed.append(await rest())
+            await timed(turns, loop, size)
 
     loop.run(operations)
-    return found
+    (_, before), (peak, _) = looks
+    first, second, third = stayed
+    return {"peak": peak - before, "once": second - first, "again": third - second}

@@ -23,7 +23,8 @@ __all__ = ["Suspend", "Timed", "compile_timed", "parsed", "suspension", "time_no
 
 Body = Callable[..., Any]
 Suspend = Callable[[], Awaitable[object]]
-TimedCoroutine = Callable[[int, Suspend, int | None], Awaitable[tuple[int, int]]]  # operations, suspend, n: wall, CPU
+Clock = Callable[[], int]
+TimedCoroutine = Callable[..., Awaitable[tuple[int, int]]]  # of operations, suspend, n: wall, CPU
 GIVEN = {"n", "suspend"}  # what an arm may ask for: its size, and how the loop suspends
 
 # Thread time costs a system call, so it is read outside of the wall time.
@@ -46,9 +47,14 @@ class Timed:
         common = compile_timed(body)
         self.coroutines = {"asyncio": common, "trio": common if trio is None else compile_timed(trio)}
 
-    def __call__(self, operations: int, loop: Loop, n: int | None) -> Awaitable[tuple[int, int]]:
-        """Perform the arm so many times in `loop`, which runs; return the nanoseconds of wall and of this thread's CPU time."""
-        return self.coroutines[loop.family](operations, suspension(loop), n)
+    def __call__(
+        self, operations: int, loop: Loop, n: int | None, *, wall: Clock = perf_counter_ns
+    ) -> Awaitable[tuple[int, int]]:
+        """Perform the arm so many times in `loop`, which runs; return the nanoseconds of wall and of this thread's CPU time.
+
+        Whatever else is to be read right before the first operation and right after the last can stand in the place of `wall`.
+        """
+        return self.coroutines[loop.family](operations, suspension(loop), n, **{"@wall": wall})
 
 
 def suspension(loop: Loop) -> Suspend:

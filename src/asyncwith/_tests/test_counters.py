@@ -277,6 +277,23 @@ def test_a_kill_loses_no_count_that_was_known(folder, double, tmp_path):
     assert [each.loop for each in read_counts(tmp_path / "instructions")] == ["asyncio", "asyncio"]
 
 
+def test_a_loop_that_hangs_at_its_start_outlives_a_killed_parent_by_its_patience_only(folder, double, tmp_path):
+    """The alarm that is set already is made short, or this test would take as long."""
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, signal, time\n"
+        "def hangs():\n"
+        f"    pathlib.Path({str(tmp_path)!r}, 'left').write_text(str(signal.alarm(1)))\n"
+        "    time.sleep(1000)\n"
+    )
+    code = (
+        "from pathlib import Path\nfrom asyncwith.counters import count\n"
+        f"count([], ['slow={tmp_path}/slow.py:hangs'], Path({str(tmp_path)!r}), folder=Path({str(folder)!r}))"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert process.returncode == 0
+    assert 0 < int((tmp_path / "left").read_text()) <= 60
+
+
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
 def test_valgrind_counts_the_same_for_the_same(folder, tmp_path):
     again = PROGRAM.partition("@tiny.arm")[2].partition("@tiny.arm")[0].replace('"floor", floor=True', '"again"')

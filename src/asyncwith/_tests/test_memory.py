@@ -1,0 +1,216 @@
+"""Tracing memory: the bytes are those that were asked for, what leaks is said to, and a loop costs its own cells only."""
+
+import json
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import pytest
+
+from asyncwith import memory
+from asyncwith.errors import InputError
+from asyncwith.memory import Footprint, read_footprints, trace_memory, write_traced
+
+BLOCK = 10_000  # bytes; what else an operation makes is little beside it
+PROGRAM = f"""
+from asyncwith import Question
+
+tiny = Question("tiny", "What does little hold?")
+kept = []
+dot = b"."
+
+@tiny.arm("floor", floor=True, control=True)
+async def _() -> None:
+    pass
+
+@tiny.arm("holds", control=True)
+async def _() -> None:
+    dot * {BLOCK}
+
+@tiny.arm("holds", sizes=(2, 4, 20_000), control=True)
+async def _(n: int) -> None:
+    held = [dot * {BLOCK} for _ in range(n)]
+    del held
+
+@tiny.arm("leaks", control=True)
+async def _() -> None:
+    kept.append(bytes(100))
+
+@tiny.arm("makes garbage", control=True)
+async def _() -> None:
+    ring = [bytes(100)]
+    ring.append(ring)
+    del ring
+"""
+FAULTY = """
+import asyncio, os, signal, time
+
+def raises():
+    raise OSError("no such loop")
+
+def hangs():
+    time.sleep(1000)
+
+class Late(asyncio.SelectorEventLoop):
+    "Runs twice, for nothing, and then takes its process down."
+    runs = 0
+    def run_until_complete(self, future):
+        Late.runs += 1
+        if Late.runs > 2 * 3:  # each run is started and closed by as many calls
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().run_until_complete(future)
+"""
+
+# The lock is held for as long as the process lives. The second loop of the process hangs, when patience is short already.
+SLOW = """
+import asyncio, fcntl, time
+from asyncwith import memory_process
+
+def hangs():
+    global lock
+    if memory_process.PATIENCE != 0.5:
+        memory_process.PATIENCE = 0.5
+        return asyncio.new_event_loop()
+    lock = open("lock", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    open("hangs", "w").close()
+    time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    room = tmp_path / "room"
+    room.mkdir()
+    (room / "tiny.py").write_text(PROGRAM)
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    monkeypatch.chdir(tmp_path)
+    return room
+
+
+def cells(traced):
+    return {(cell.arm, cell.size, cell.loop): cell for cell in traced.cells}
+
+
+def footprint(size=None, loop="asyncio", place=0, **figures):
+    its = {"peak": 1_100, "empty": 100, "turns": 10, "once": 0, "again": 0} | figures
+    return Footprint("q", "a", size, place, loop, its, {})
+
+
+def test_what_stays_is_what_grows_each_time():
+    assert footprint(once=640, again=640).stays == 64
+    assert footprint(once=64_000, again=0).stays == 0
+    assert footprint(once=-5_000, again=640).stays == 0
+    assert footprint(once=640, again=1_280, size=2).stays == 32
+
+
+def test_one_more_manager_costs_what_sizes_differ_by():
+    found = [footprint(10, peak=5_000 + 10 * 80), footprint(110, place=1, peak=5_000 + 110 * 80)]
+    found += [footprint(10, "trio", peak=2_000), footprint(110, "trio", 1, peak=2_000 + 100 * 40)]
+    made = memory._slopes([*found, footprint(place=2)], "asyncio")
+    assert [(its.loop, its.smallest, its.largest, its.each, its.ratio) for its in made] == [
+        ("asyncio", 10, 110, 80, 1),
+        ("trio", 10, 110, 40, 0.5),
+    ]
+
+
+def test_bytes_are_those_that_were_asked_for(folder, tmp_path):
+    progress = []
+    traced = trace_memory(
+        [], ["asyncio", "trio"], tmp_path / "run", progress=lambda *its: progress.append(its), folder=folder
+    )
+    found = cells(traced)
+    for loop in ("asyncio", "trio"):
+        assert found["floor", None, loop].peak == 0
+        assert found["holds", None, loop].peak == bytes(BLOCK).__sizeof__()
+        assert [its.each for its in traced.slopes if its.loop == loop] == [
+            pytest.approx(bytes(BLOCK).__sizeof__(), abs=99)
+        ]
+        assert {arm for arm, _, its in found if its == loop and found[arm, _, its].leaks} == {"leaks"}
+        assert found["leaks", None, loop].stays == pytest.approx(bytes(100).__sizeof__(), abs=20)
+    assert ("holds", 20_000, "asyncio") not in found
+    assert found["holds", None, "trio"].ratio == 1
+    assert (progress[0], progress[-1]) == ((0, 12), (12, 12))
+    written = json.loads(write_traced(traced, tmp_path / "run").read_text())
+    assert (written["format"], written["reference"], len(written["cells"])) == (1, "asyncio", 12)
+    assert written["provenance"]["python"]
+
+
+def test_figures_are_the_same_again(folder, tmp_path):
+    first, second = (trace_memory([], ["asyncio"], tmp_path / name, folder=folder) for name in ("one", "two"))
+    assert [cell.peak for cell in first.cells] == [cell.peak for cell in second.cells]
+
+
+def test_what_is_known_is_not_traced_again(folder, tmp_path, monkeypatch):
+    trace_memory([], ["asyncio"], tmp_path, folder=folder)
+    (tmp_path / "memory" / "tiny-01-asyncio.json").unlink()
+    kept = tmp_path / "memory" / "tiny-00-asyncio.json"
+    before = kept.stat().st_mtime_ns
+    again = cells(trace_memory([], ["asyncio"], tmp_path, folder=folder))
+    assert again["holds", None, "asyncio"].peak == bytes(BLOCK).__sizeof__()
+    assert kept.stat().st_mtime_ns == before
+    monkeypatch.setattr(memory, "Child", lambda *_, **__: pytest.fail("all is known"))
+    assert len(trace_memory([], ["asyncio"], tmp_path, folder=folder).cells) == len(again)
+
+
+def test_a_loop_that_fails_costs_its_own_cells(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "PATIENCE", 1)
+    loops = ["asyncio", "bad=faulty:raises", "hangs=faulty:hangs", "late=faulty:Late"]
+    found = cells(trace_memory(["tiny"], loops, tmp_path / "run", folder=folder))
+    assert found["holds", None, "asyncio"].ratio == 1
+    assert found["floor", None, "bad"].not_traced == "OSError('no such loop')"
+    assert "no end after" in found["holds", None, "hangs"].not_traced
+    if sys.platform != "win32":
+        assert {cell.not_traced for (_, _, loop), cell in found.items() if loop == "late"} == {
+            "the process was killed by SIGKILL"
+        }
+
+
+def test_footprints_of_another_origin_are_never_mixed(folder, tmp_path):
+    trace_memory([], ["asyncio"], tmp_path, folder=folder)
+    path = tmp_path / "memory" / "tiny-00-asyncio.json"
+    data = json.loads(path.read_text())
+    data["origin"]["the program of 'tiny'"] = "another"
+    path.write_text(json.dumps(data))
+    with pytest.raises(InputError, match="another origin"):
+        trace_memory([], ["asyncio"], tmp_path, folder=folder)
+
+
+def test_counts_are_no_footprints(tmp_path):
+    (tmp_path / "x.json").write_text(json.dumps({"format": 2, "figures": {"once": 1}}))
+    with pytest.raises(InputError, match=r"x\.json.*peak"):
+        read_footprints(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of files are of POSIX")
+def test_a_loop_that_hangs_outlives_a_killed_parent_by_its_patience_only(folder, tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW)
+    code = (
+        "from pathlib import Path\nfrom asyncwith.memory import trace_memory\n"
+        f"trace_memory([], ['slow=slow:hangs'], Path('run'), folder=Path({str(folder)!r}))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        until((tmp_path / "hangs").exists)
+    finally:
+        parent.kill()
+        parent.wait()
+    with (tmp_path / "lock").open() as lock:
+        until(lambda: locked(lock))
+
+
+def until(true):
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def locked(file):
+    import fcntl  # noqa: PLC0415 - of POSIX
+
+    with suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
