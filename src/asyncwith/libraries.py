@@ -28,6 +28,10 @@ class MissingName(BaseException):
     Not an `Exception`: no scenario may catch it.
     """
 
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name = name
+
 
 @dataclass(frozen=True)
 class Library:
@@ -81,6 +85,8 @@ class Names:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if self._module is contextlib:
+            return getattr(contextlib, name)  # which must have it: what a Python lacks its clauses do not ask for
         own = self._library.called(name)
         if own is None or not hasattr(self._module, own):
             self.lack(name)
@@ -95,7 +101,7 @@ class Names:
             word = name.rpartition(".")[2]
             meant = next(standard for standard, own in self._library.spelt.items() if own.rpartition(".")[2] == word)
             self.missing += f" (what it calls so is {meant})"
-        raise MissingName(self.missing)
+        raise MissingName(name, self.missing)
 
     def _fitted(self, name: str, found: Any) -> Any:
         """Return a class with contextlib's public methods under contextlib's names: itself, or a subclass if it differs."""

@@ -1,5 +1,6 @@
 """Libraries are found by id, module or file, keep their own words, and each one costs its own checks only."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -258,3 +259,10 @@ def test_words_of_a_published_library_are_its_own(library: Library) -> None:
         name, _, method = standard.partition(".")
         found = getattr(names, name)
         assert not method or callable(getattr(found, method))
+
+
+def test_what_contextlib_itself_has_lost_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default library has no excuse: the scenario that asks for what is missing fails by an AttributeError."""
+    monkeypatch.delattr(contextlib, "aclosing")
+    with pytest.raises(AttributeError, match="aclosing"):
+        _ = find_library("contextlib").load().aclosing
