@@ -2,16 +2,20 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncwith._tests.synthetic_runs import costs, outcome_lines, write_lines, write_run
+from asyncwith.cost_model import CONTRASTS
+from asyncwith.costs import Estimate, Term
 from asyncwith.report import read_runs
+from asyncwith.report.building_blocks import building_blocks, draw_terms
 from asyncwith.report.costs_file import read_costs
 from asyncwith.report.highlight import highlight, prose
-from asyncwith.report.model import Interval
+from asyncwith.report.model import Interval, Witness
 from asyncwith.report.ratios import draw_floor, draw_ratios
 from asyncwith.report.scaling import draw_scaling
 from asyncwith.report.strips import strip
@@ -145,6 +149,30 @@ def test_pictures_are_told_in_words_and_coloured_by_the_page(measured):
         assert "var(--series-3)" in drawing
         assert "#0a0" not in drawing
         assert drawing.count("<title>") > 5
+
+
+def test_the_cost_model_is_drawn_on_one_scale(measured):
+    drawn = draw_terms(measured, "terms")
+    told = ET.fromstring(drawn).find("desc").text  # noqa: S314 - just drawn
+    assert told.startswith("class manager, asyncio: 120 ns (116 ns to 124 ns); class manager, asyncio+eager")
+    assert told.count(";") == 5  # two terms on four loops, one of which lacks both
+
+
+def test_terms_that_cannot_be_drawn_are_left_to_the_table(measured):
+    far = [
+        Estimate(loop, seconds=cost, low=-cost, high=cost)
+        for loop, cost in zip(measured.loops, (0.0, -1e-9, 1e300, 1e-300), strict=True)
+    ]
+    assert draw_terms(replace(measured, terms=(Term("far", "x", "loop", tuple(far)),)), "terms") is None
+
+
+def test_building_blocks_come_in_instructions_as_well(measured):
+    term = replace(measured.terms[0], name=CONTRASTS[1].name)
+    counted = {("entering", "slotted class", None, "trio"): Witness(1234.0, 1.0, agrees=True)}
+    first, second = building_blocks(replace(measured, terms=(term, measured.terms[1])), counted)
+    assert (first.instructions, second.instructions) == ({"trio": 1234.0}, {})
+    assert first.absent == ["the arm of class manager was not timed"]
+    assert first.is_there
 
 
 def test_strips_draw_one_dot_per_block():

@@ -126,6 +126,10 @@ COST_BREAKS = {
     "an unknown verdict": (["questions", 0, "cells", 0, "verdict"], "better", "verdict: expected 'faster' or"),
     "a value that is a text": (["questions", 0, "cells", 0, "values", 0], "1", r"values\[0\]: expected a number"),
     "infinity": (["questions", 0, "cells", 0, "values", 0], math.inf, "not JSON: Infinity"),
+    "a term without a figure": (["terms", 0, "estimates", 0, "seconds"], None, "or the reason in 'absent'"),
+    "a term on other loops": (["terms", 0, "estimates", 0, "loop"], "tulip", "an estimate for each of the loops"),
+    "a term that belongs to nobody": (["terms", 0, "owner"], "me", "owner: expected 'loop' or"),
+    "growth without a power": (["growth", 0, "power"], None, "power: expected a number"),
     "a control without a ratio": (["controls", 0, "ratio"], None, "ratio: expected a number"),
 }
 
@@ -141,10 +145,39 @@ def test_what_breaks_the_grammar_of_costs_is_named(tmp_path, keys, value, compla
 
 
 @pytest.mark.parametrize("raw", [b"", b"[", b"null", b"[" * 100_000, b"\xff", b'{"format": 1}', b"5" * 5000, b"\n"])
-@pytest.mark.parametrize("name", ["outcomes.jsonl", "costs.json"])
+@pytest.mark.parametrize("name", ["outcomes.jsonl", "costs.json", "instructions.json", "memory.json"])
 def test_foreign_files_are_refused(tmp_path, name, raw):
+    write_run(tmp_path)
     (tmp_path / name).write_bytes(raw)
     with pytest.raises(InputError, match=name):
+        read_runs([tmp_path])
+
+
+def test_witnesses_are_read_with_what_they_contradict(tmp_path):
+    run = read_runs([write_run(tmp_path)]).runs[0]
+    counted = run.instructions["entering", "class", None, "asyncio+eager"]
+    assert (counted.figure, counted.ratio, counted.agrees) == (1001.0, 1.001, True)
+    assert ("entering", "class", None, "uvloop") not in run.instructions
+    assert not run.instructions["entering", "class", None, "trio"].agrees
+    assert not run.memory["entering", "class", None, "trio"].agrees
+    assert len(run.instructions) == len(run.memory) == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "complaint"),
+    [
+        ("instructions", "ratio", "1", r"cells\[0\], ratio: expected a number"),
+        ("instructions", "agree", None, "agree: expected true or false"),
+        ("memory", "peak", "much", "peak: expected a number"),
+        ("memory", "loop", 3, "loop: expected a text"),
+    ],
+)
+def test_what_breaks_the_grammar_of_a_witness_is_named(tmp_path, name, key, value, complaint):
+    path = write_run(tmp_path) / f"{name}.json"
+    data = json.loads(path.read_text(encoding="utf-8"))
+    put(data, ["cells", 0, key], value)
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(InputError, match=complaint):
         read_runs([tmp_path])
 
 
@@ -161,6 +194,8 @@ def test_a_directory_without_results_is_no_run(tmp_path):
 def test_a_loop_that_was_not_timed_need_not_be_among_the_loops(tmp_path):
     data = costs()
     del data["loops"]["trio"]
+    for term in data["terms"]:
+        del term["estimates"][-1]
     for question in data["questions"]:
         for cell in question["cells"]:
             if cell["loop"] == "trio":

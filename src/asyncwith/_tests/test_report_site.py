@@ -165,6 +165,35 @@ def test_the_first_page_is_small(site):
     assert (site / "index.html").stat().st_size < 150_000
 
 
+def test_whatever_a_report_is_on_its_first_page_stays_small_and_says_what_it_leaves_out(tmp_path):
+    lines = outcome_lines(18)
+    head, finished = lines[0], lines[-1]
+    libraries = [f"library-{number}" for number in range(100)]
+    head["checks"] = [[clause, loop, library] for library in libraries for clause, loop, _ in head["checks"]]
+    verdicts = [verdict | {"library": library} for library in libraries for verdict in lines[1:-1]]
+    index = build([write_lines(tmp_path / "run", [head, *verdicts, finished])], tmp_path / "site")
+    text = index.read_text(encoding="utf-8")
+    assert len(text.encode()) < 150_000
+    assert "488 more columns" in text
+    assert re.search(r"And \d+ more", text)
+    clause = (index.parent / "clauses/ENTE-02.html").read_text(encoding="utf-8")
+    assert clause.count("-k ") == 60
+    assert "300 passed, 40 failed" in clause
+    assert clause.count("data-state") == 0
+    matrix = (index.parent / "matrix.html").read_text(encoding="utf-8")
+    assert matrix.count("data-state=") == 100 * 66
+
+
+def test_the_cost_page_shows_all_witnesses_and_where_they_are_at_odds(tmp_path):
+    text = (build([write_run(tmp_path / "run")], tmp_path / "site").parent / "costs.html").read_text(encoding="utf-8")
+    assert "What it is made of" in text
+    assert "the arm of one suspension was not timed" in text
+    assert "Faster than its size on asyncio." in text
+    assert text.count("Instructions say the opposite of time") == 2 * 2  # for the eye and for the ear
+    assert text.count("Some of it stays behind") == 2 * 2
+    assert text.count("CPU time says the opposite of wall time") == 2
+
+
 def test_hostile_results_stay_text(hostile_runs, tmp_path):
     for path in pages(build(hostile_runs, tmp_path / "site").parent):
         page, text = Parsed(path), path.read_text(encoding="utf-8")

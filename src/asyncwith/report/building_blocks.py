@@ -16,6 +16,7 @@ from asyncwith.report.words import duration
 __all__ = ["Building", "building_blocks", "draw_terms"]
 
 ROW, AROUND = 0.24, 1.0  # inches for one loop of one term, and for what stands around them
+DRAWABLE = (1e-12, 1e6)  # seconds; beyond them only the table can tell
 LEFT = 0.27  # of the width, for the names
 
 
@@ -78,9 +79,7 @@ def draw_terms(costs: Costs, name: str) -> Markup | None:
         panel.set_xticks(ticks, [duration(tick) for tick in ticks])
         for at, term in enumerate(rows):
             for each in term.estimates:
-                if each.loop not in series or each.seconds is None or each.low is None or each.high is None:
-                    continue
-                if not _drawable(each):
+                if each.seconds is None or each.low is None or each.high is None or not _drawable(each):
                     continue
                 number = series[each.loop]
                 y = at + ((number + 0.5) / len(series) - 0.5) * 0.8
@@ -94,4 +93,8 @@ def draw_terms(costs: Costs, name: str) -> Markup | None:
 
 
 def _drawable(estimate: Estimate) -> bool:
-    return estimate.seconds is not None and estimate.seconds > 0
+    return (
+        estimate.seconds is not None
+        and estimate.high is not None
+        and DRAWABLE[0] < estimate.seconds < estimate.high < DRAWABLE[1]
+    )

@@ -33,6 +33,9 @@ def read_costs(path: Path) -> Costs:
     timed = {cell.loop for question in questions for cell in question.cells if not cell.not_timed}
     if not timed <= set(loops):
         place["loops"].fail("every loop that the figures are of")
+    terms = tuple(map(_term, place["terms"]))
+    if any([estimate.loop for estimate in term.estimates] != list(loops) for term in terms):
+        place["terms"].fail("an estimate for each of the loops, in their order")
     return Costs(
         provenance=read_provenance(place["provenance"]),
         reference=place["reference"].name(),
@@ -46,7 +49,7 @@ def read_costs(path: Path) -> Costs:
         controls=tuple(map(_control, place["controls"])),
         questions=questions,
         turns=place["turns"].count(),
-        terms=tuple(map(_term, place["terms"])),
+        terms=terms,
         growth=tuple(map(_growth, place["growth"])),
     )
 
