@@ -294,11 +294,50 @@ def test_a_loop_that_hangs_at_its_start_outlives_a_killed_parent_by_its_patience
     assert 0 < int((tmp_path / "left").read_text()) <= 60
 
 
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
-def test_valgrind_counts_the_same_for_the_same(folder, tmp_path):
-    again = PROGRAM.partition("@tiny.arm")[2].partition("@tiny.arm")[0].replace('"floor", floor=True', '"again"')
-    (folder / "tiny.py").write_text(f"{PROGRAM}\n@tiny.arm{again}")
-    found = cells(count([], ["asyncio"], tmp_path / "run", folder=folder))
-    floor, sized = (found[arm, "asyncio"].instructions for arm in ("floor", "sized"))
-    assert found["again", "asyncio"].instructions == pytest.approx(floor, rel=0.01)
-    assert floor < sized < 2 * floor  # a turn of its own loop for each of the ten, and one of ten of ours
+BY_HAND = """
+from itertools import repeat
+from asyncwith.arms import Arm
+
+@tiny.arm("floor again")
+async def _() -> None:
+    [].append(None)
+
+class Plain:
+    async def __aenter__(self) -> None:
+        pass
+    async def __aexit__(self, *details: object) -> None:
+        pass
+
+@tiny.arm("class")
+async def _() -> None:
+    async with Plain():
+        pass
+
+async def by_hand(operations, loop, n):
+    for _ in repeat(None, operations):
+        async with Plain():
+            pass
+
+tiny.arms.append(Arm("tiny", "class by hand", None, control=False, floor=False, holds=(), timed=by_hand))
+"""
+
+
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory):
+    """What valgrind counts, by the name of the arm: instructions of an operation, and of a turn with it."""
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is not installed")
+    place = tmp_path_factory.mktemp("counts")
+    (place / "tiny.py").write_text(PROGRAM + BY_HAND)
+    count([], ["asyncio"], place, folder=place)
+    found = read_counts(place / "instructions")
+    return {its.name: (its.instructions, slope(its.figures["once"], its.figures["twice"], 1_000)) for its in found}
+
+
+def test_valgrind_counts_the_same_for_the_same(counts):
+    assert counts["floor again"][0] == pytest.approx(counts["floor"][0], rel=0.01)
+    assert counts["floor"][0] < counts["class"][0]
+
+
+def test_the_harness_adds_less_than_a_hundredth_to_a_loop_written_by_hand(counts):
+    assert counts["class"][1] == pytest.approx(counts["class by hand"][1], rel=0.01)
