@@ -93,7 +93,7 @@ def main() -> None:
     before = switches()
     share = SHARE * job.seconds / len(turns)
     while len(nothing.again) < LEAST_ROUNDS or time.monotonic() - job.started < job.seconds:
-        turns = [each for each in turns if not each.long or each.seconds < share]
+        turns = [each for each in turns if not each.long or each.seconds <= share]
         chance.shuffle(turns)
         for each in turns:
             each.turn(crew, chance)
