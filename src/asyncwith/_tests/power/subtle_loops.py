@@ -291,10 +291,10 @@ class Spinning(Base):
 
 
 class Polling(Base):
-    """A loop that waits looks around every twenty milliseconds only, and nothing wakes it."""
+    """A loop that waits looks around every fifty milliseconds only, and nothing wakes it."""
 
     def _run_once(self) -> None:
-        select.select([], [], [], 0 if self._ready else 0.02)
+        select.select([], [], [], 0 if self._ready else 0.05)
         super()._run_once()
 
 
