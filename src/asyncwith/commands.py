@@ -190,8 +190,8 @@ def bench_command(
 ) -> int:
     """Measure what entering and leaving costs, and the ratios between loops.
 
-    The first loop is the one that others are compared with. Without QUESTION all are asked. With --against two Pythons are
-    measured in turns, and the exit code is that of `compare`.
+    The first loop is the one that others are compared with. Without QUESTION all are asked. A construct that fails its clauses
+    on a loop is not timed there. With --against two Pythons are measured in turns, and the exit code is that of `compare`.
     """
     if fail_on is not None and against is None:
         raise click.UsageError("--fail-on needs --against, the Python to compare with")

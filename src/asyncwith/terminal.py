@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from statistics import median
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -220,10 +221,10 @@ def crosscheck(costs: Costs) -> str:
     alone = [control for control in costs.controls if control.kind == "alone"]
     if not alone:
         return "loops were not measured in processes of their own"
-    widest = max(Interval(control.ratio, control.low, control.high).half_width for control in alone)
+    width = median(Interval(control.ratio, control.low, control.high).half_width for control in alone)
     moved = sum(not control.held for control in alone)
     agreed = f"moved {moved} of {_count(len(alone), 'ratio')}" if moved else f"moved no ratio of {len(alone)} for sure"
-    return f"a process for each loop {agreed} (±{widest:.0%} at the widest, {_count(costs.turns, 'turn')})"
+    return f"a process for each loop {agreed} (±{width:.0%}, {_count(costs.turns, 'turn')})"
 
 
 def _rows(question: QuestionCosts, costs: Costs) -> list[list[str]]:
