@@ -68,7 +68,7 @@ class Interval:
 def interval(logarithms: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Return the geometric mean of what the logarithms are of, with Student's interval. Two blocks are the least."""
     its = mean_interval(logarithms, confidence)
-    return Interval(math.exp(its.middle), math.exp(its.low), _exp(its.high))
+    return Interval(_exp(its.middle), _exp(its.low), _exp(its.high))
 
 
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
@@ -79,7 +79,7 @@ def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> In
 
 
 def _exp(value: float) -> float:
-    return math.exp(min(value, 700.0))  # two blocks that contradict each other reach farther than a float does
+    return math.exp(max(-700.0, min(value, 700.0)))  # two blocks that contradict each other reach farther than a float does
 
 
 def slope(xs: Sequence[float], ys: Sequence[float]) -> float:
@@ -101,7 +101,7 @@ def interval_between(base: Sequence[float], new: Sequence[float], *, confidence:
     """Return the ratio of `new` to `base`, two sets of blocks that are no pairs, with Welch's interval."""
     middle, error, freedom = _welch(base, new)
     reach = float(stdtrit(freedom, (1 + confidence) / 2)) * error
-    return Interval(_exp(middle), math.exp(middle - reach), _exp(middle + reach))
+    return Interval(_exp(middle), _exp(middle - reach), _exp(middle + reach))
 
 
 def p_same_between(base: Sequence[float], new: Sequence[float]) -> float:

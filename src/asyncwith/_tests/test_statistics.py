@@ -92,3 +92,8 @@ def test_a_slowdown_of_three_percent_is_found():
         logs = [chance.gauss(math.log(1.03), 0.01) for _ in range(10)]
         found += word(interval(logs), p_same(logs)) == "slower"
     assert found >= 190
+
+
+def test_blocks_that_contradict_each_other_have_a_wide_interval_and_no_impossible_one():
+    found = interval([-300.0, 300.0])
+    assert 0 < found.low < found.middle < found.high < math.inf
