@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 import click
@@ -14,6 +16,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and exit."""
+    _open_streams()
+    for name in ("SIGTERM", "SIGHUP"):  # end as on Ctrl-C: with all processes ended, and a word on how to go on
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         sys.exit(asyncwith(standalone_mode=False))
     except AsyncwithError as error:
@@ -23,6 +29,20 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("asyncwith: interrupted", err=True)
         sys.exit(130)
+    except OSError as error:  # no room, no right, no such place: what a file said that we use
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - what cannot be written must not be tried again at the end
+        _end(f"{error.filename or 'the output'}: {error.strerror}")
+
+
+def _open_streams() -> None:
+    """Open the standard streams that the caller has closed: others count on three of them, and would take their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode)  # noqa: PTH123, SIM115 - takes the lowest number that is free
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+        elif mode == "w":
+            getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
 def _end(message: str) -> None:

@@ -24,6 +24,8 @@ from asyncwith.rooms import room
 
 __all__ = ["Conformed", "Request", "conform"]
 
+LONGEST_LIMIT = 86_400.0  # seconds: a day, beyond which clocks and threads know no limits
+
 
 @dataclass(frozen=True)
 class Request:
@@ -38,6 +40,10 @@ class Request:
     junit_xml: Path | None = None
     outcomes: Path | None = None
     resume: bool = False
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and not 0 < self.limit <= LONGEST_LIMIT:
+            raise UsageError(f"--limit {self.limit}: expected seconds, {LONGEST_LIMIT:g} at most")
 
     def into(self, run: Path) -> Request:
         """Return the request with its results in the directory `run`."""
@@ -111,6 +117,8 @@ def conform(request: Request, progress: Callable[[int, Tally], None]) -> Conform
 
     Raises `UsageError` if the request cannot be understood.
     """
+    if request.junit_xml is not None:
+        _try_to_write(request.junit_xml)
     reporter = _Reporter(progress)
     started = time.monotonic()
     with _our_own_environment(), redirect_stderr(io.StringIO()) as said:
@@ -134,6 +142,16 @@ def conform(request: Request, progress: Callable[[int, Tally], None]) -> Conform
         seconds=time.monotonic() - started,
         interrupted=code == pytest.ExitCode.INTERRUPTED,
     )
+
+
+def _try_to_write(path: Path) -> None:
+    """Raise `UsageError` now if a file cannot be written when all has been judged."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 @contextmanager

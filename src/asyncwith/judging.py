@@ -39,8 +39,12 @@ class Judging:
         """
         self.folder = folder
         self.specs: dict[str, str] = {}  # by which words a loop or library is found that is not found by its id
-        self.loops = [self._loop(spec) for spec in loops] or builtin_loops()
-        self.libraries = [self._library(spec) for spec in libraries or ["contextlib"]]
+        self.loops = [self._loop(spec) for spec in dict.fromkeys(loops)] or builtin_loops()
+        self.libraries = [self._library(spec) for spec in dict.fromkeys(libraries or ["contextlib"])]
+        for kind, parts in (("loops", self.loops), ("libraries", self.libraries)):
+            named = [part.id for part in parts]
+            if len({*named}) < len(named):
+                raise UsageError(f"two {kind} have one name: {', '.join(named)}", "give one of them another by NAME=…")
         self.absent = {loop.id: reason for loop in self.loops if (reason := loop.absence())}
         if not loops:
             self.loops = [loop for loop in self.loops if loop.id not in self.absent]
@@ -52,6 +56,7 @@ class Judging:
         self._journal: Journal | None = None
         self._futures: dict[Check, Future[Verdict]] = {}
         self._before: dict[Check, Verdict] = {}  # from the run that is resumed
+        self._unwritten: OSError | None = None  # why the journal ends before the run does
         self._lock = threading.Lock()
 
     def _loop(self, spec: str) -> Loop:
@@ -115,8 +120,15 @@ class Judging:
                 for check in clauses:
                     self._perform(check)
             yield
-        if self._journal is not None and self.tally.finished == self.tally.declared:
-            self._journal.finish(self.tally, time.monotonic() - started)
+        try:
+            if self._unwritten is not None:
+                raise self._unwritten
+            if self._journal is not None and self.tally.finished == self.tally.declared:
+                self._journal.finish(self.tally, time.monotonic() - started)
+        except OSError as error:
+            raise UsageError(
+                f"{outcomes}: cannot be written: {error.strerror}", "what was judged is not kept"
+            ) from None
 
     def judged(self, check: Check) -> Judged:
         """Return what came of `check`, when it has."""
@@ -165,8 +177,11 @@ class Judging:
         judged = self._judge(check, done.result())
         with self._lock:
             self.tally.add(judged)
-            if self._journal is not None and check not in self._before:
-                self._journal.add(judged)
+            if self._journal is not None and self._unwritten is None and check not in self._before:
+                try:
+                    self._journal.add(judged)
+                except OSError as error:
+                    self._unwritten = error
             for listener in self.listeners:
                 listener(judged)
 

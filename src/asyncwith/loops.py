@@ -180,7 +180,7 @@ def find_loop(spec: str) -> Loop:
     name, given, target = spec.partition("=")
     base, *variants = name.split("+")
     if given:
-        if ":" not in target or not base:
+        if not (base and all(target.rpartition(":"))):
             raise UsageError(f"--loop {spec!r} is not NAME=MODULE:FACTORY", DOOR)
         return Loop(
             spec.partition("=")[0], factory=lambda: load(target), eager="eager" in variants, debug="debug" in variants

@@ -6,12 +6,14 @@ A header declares all checks, a line follows for each as it ends, a footer close
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from asyncwith.departures import Departure
 from asyncwith.errors import InputError
@@ -101,9 +103,9 @@ class Journal:
         self._lock = threading.Lock()
         if resume and path.exists():
             _cut_half_line(path)
-            self._file: IO[str] = path.open("a", encoding="utf-8")
+            self._file = path.open("ab", buffering=0)
         else:
-            self._file = path.open("w", encoding="utf-8")
+            self._file = path.open("wb", buffering=0)
             self._write({"kind": "declared", "format": FORMAT, **header})
 
     def add(self, judged: Judged) -> None:
@@ -117,9 +119,10 @@ class Journal:
         self._file.close()
 
     def _write(self, document: dict[str, Any]) -> None:
+        line = json.dumps(document).encode() + b"\n"
         with self._lock:
-            self._file.write(json.dumps(document) + "\n")
-            self._file.flush()
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _cut_half_line(path: Path) -> None:

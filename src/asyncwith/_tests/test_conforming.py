@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -75,11 +76,15 @@ def test_a_fault_of_our_own_is_told_and_1(monkeypatch):
         (["--loop", "nobody"], "there is no loop 'nobody' here"),
         (["--loop", "mine=no_such_module:factory"], "there is no module 'no_such_module'"),
         (["--loop", "mine=asyncio:nothing"], "asyncio has no nothing"),
+        (["--loop", "mine=:"], "'mine=:' is not NAME=MODULE:FACTORY"),
+        (["--loop", "trio", "--loop", "trio=asyncio:new_event_loop"], "two loops have one name"),
         (["--library", "no_such_module"], "there is no module no_such_module"),
         (["--library", "no/such/file.py"], "there is no file no/such/file.py"),
         (["-k", "and and"], "Wrong expression passed to '-k'"),
         (["--resume"], "--resume needs --output"),
         (["--jobs", "none"], "'none' is not a valid integer"),
+        (["--limit", "nan"], "--limit nan: expected seconds"),
+        (["--junit-xml", "/proc/no/such.xml"], "/proc/no/such.xml: cannot be written"),
         (["--departures", "nowhere.toml"], "'nowhere.toml' does not exist"),
         (["--frobnicate"], "No such option"),
     ],
@@ -90,6 +95,22 @@ def test_a_wrong_word_is_2_and_one_line(tmp_path, words, said):
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_changes_no_verdict(tmp_path, closed):
+    words = shlex.join([*ASYNCWITH, "conform", "-k", "PROT-04", "--loop", "asyncio"])
+    assert subprocess.run(f"{words} {closed}", shell=True, cwd=tmp_path, timeout=120, check=False).returncode == 0  # noqa: S602
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("name", ["outcomes.jsonl", "junit.xml"])
+def test_a_full_disk_is_told_and_is_2(tmp_path, name):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).symlink_to("/dev/full")
+    done = run("conform", "-k", QUICK, "--loop", "asyncio", "-o", "run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == f"asyncwith: run/{name}: cannot be written: No space left on device\n"
 
 
 def test_nothing_judged_is_3(tmp_path):
