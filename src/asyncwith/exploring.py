@@ -15,6 +15,7 @@ from typing import Any
 from asyncwith.child import Child, Lost
 from asyncwith.errors import UsageError
 from asyncwith.host import NO_LOOP
+from asyncwith.hosts import IMPORT_LIMIT
 from asyncwith.loops import Loop, builtin_loops, find_loop
 from asyncwith.verdicts import Outcome
 
@@ -76,13 +77,18 @@ def _explore(spec: str, library: str, n: int, seed: int, progress: Callable[[str
         first = at + 1
         request = {"loop": spec, "library": library, "n": n - found.programs, "seed": seed, "first": first}
         child = Child("asyncwith.exploring_process")
+        culprit = f"the library {library} cannot be imported"
         try:
             child.ask({**request, "limit": LIMIT})
-            _take(found, child.answer(LIMIT, hear=hear, patient=True))
+            answer = child.answer(IMPORT_LIMIT)
+            if "ready" in answer:
+                culprit = "no program ran"
+                answer = child.answer(LIMIT, hear=hear, patient=True)
+            _take(found, answer)
             break
         except Lost as lost:
-            if at < first:  # not even one: the loop does not run
-                found.findings.append(Finding(first, f"no program ran: {lost.reason}\n{lost.details}".rstrip()))
+            if at < first:  # not even one
+                found.findings.append(Finding(first, f"{culprit}: {lost.reason}\n{lost.details}".rstrip()))
                 break
             found.programs += at - first + 1
             found.findings.append(_hung_or_died(at, lost))
@@ -103,10 +109,11 @@ def _take(found: Explored, answer: dict[str, Any]) -> None:
     if "missing" in answer:
         found.reason = f"the library has no {answer['missing']}"
     elif "broken" in answer:
-        found.findings.append(Finding(0, f"the loop fell over: {answer['broken']}\n{answer['details']}".rstrip()))
+        found.findings.append(Finding(0, f"{answer['broken']}\n{answer['details']}".rstrip()))
     else:
         found.programs += answer["programs"]
         found.departed += answer["departed"]
+        found.reason = "; ".join(f"{n:,} left out: the library has no {name}" for name, n in answer["left_out"].items())
         found.findings += [
             Finding(each["number"], "\n".join(each["lines"]), each["file"]) for each in answer["counterexamples"]
         ]

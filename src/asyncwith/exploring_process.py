@@ -16,7 +16,7 @@ from typing import Any
 
 from asyncwith.errors import AsyncwithError
 from asyncwith.host import NO_LOOP, take_over_streams
-from asyncwith.libraries import MissingName, find_library
+from asyncwith.libraries import Library, MissingName, Names, find_library
 from asyncwith.loops import find_loop
 from asyncwith.programs import alone, explore
 from asyncwith.trace import describe
@@ -44,25 +44,30 @@ def main() -> None:
             wound_up = time.monotonic()
         say({"line": number})
 
+    doing = f"the library {ask['library']} cannot be imported"
     try:
-        say(_explored(ask, tell))
+        library = find_library(ask["library"])
+        names = library.load()
+        say({"ready": ""})
+        doing = "the loop fell over"
+        say(_explored(ask, library, names, tell))
     except AsyncwithError as error:
         say({"unknown": str(error)})
     except MissingName as error:
         say({"missing": str(error)})
     except BaseException as error:  # noqa: BLE001 - a stranger's loop may raise anything
-        say({"broken": describe(error), "details": traceback.format_exc()})
+        say({"broken": f"{doing}: {describe(error)}", "details": traceback.format_exc()})
     sys.stdout.flush()
     os._exit(0)  # a loop's forgotten threads must not keep a process that is done
 
 
-def _explored(ask: dict[str, Any], tell: Callable[[int], object]) -> dict[str, Any]:
+def _explored(ask: dict[str, Any], library: Library, names: Names, tell: Callable[[int], object]) -> dict[str, Any]:
     loop = None if ask["loop"] == NO_LOOP else find_loop(ask["loop"])
-    library = find_library(ask["library"])
-    found = explore(loop, library.load(), ask["n"], ask["seed"], first=ask["first"], progress=tell)
+    found = explore(loop, names, ask["n"], ask["seed"], first=ask["first"], progress=tell)
     return {
         "programs": found.programs,
         "departed": found.departed,
+        "left_out": found.left_out,
         "counterexamples": [
             {
                 "number": each.number,

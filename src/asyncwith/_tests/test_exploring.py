@@ -1,11 +1,16 @@
 """`asyncwith conform --programs`: what differs is shown as a file that runs alone, what hangs or dies is told by its number."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 
 from asyncwith.exploring import explore_all
+from asyncwith.libraries import Library
+from asyncwith.loops import find_loop
+from asyncwith.programs import alone
+from asyncwith.programs.language import Log, Manager, Program, With
 
 FAULTY = """
 import asyncio, os
@@ -62,6 +67,44 @@ def test_a_loop_that_dies_is_told_by_the_number_of_the_program(faulty):
 def test_a_loop_that_runs_nothing_is_told_once(faulty):
     (finding,) = explore(f"stops={faulty}:Stops").findings
     assert finding.story.startswith("no program ran: the process exited with code 3")
+
+
+def test_a_library_that_cannot_be_imported_is_told(tmp_path):
+    library = tmp_path / "raises.py"
+    library.write_text("raise OSError('no such device')")
+    (finding,) = explore("asyncio", library).findings
+    assert finding.story.startswith(f"the library {library} cannot be imported: OSError('no such device')")
+
+
+def test_programs_that_need_what_a_library_lacks_are_left_out(tmp_path):
+    library = tmp_path / "half.py"
+    library.write_text("from contextlib import asynccontextmanager")
+    found = explore("asyncio", library)
+    assert found.programs >= 300
+    assert found.findings == []
+    assert re.fullmatch(r"\d+ left out: the library has no AsyncExitStack", found.reason)
+
+
+def test_a_library_without_any_name_has_no_programs(tmp_path):
+    library = tmp_path / "empty.py"
+    library.write_text("")
+    found = explore("asyncio", library)
+    assert (found.programs, found.findings) == (0, [])
+    assert found.reason == "the library has no AsyncExitStack"
+
+
+def test_a_library_with_words_of_its_own_is_shown_in_them(tmp_path):
+    path = tmp_path / "piles.py"
+    path.write_text(
+        "from contextlib import *\nclass Pile(AsyncExitStack):\n    enter = AsyncExitStack.enter_async_context\n"
+    )
+    spelt = {"AsyncExitStack": "Pile", "AsyncExitStack.enter_async_context": "Pile.enter"}
+    program = Program((With((Manager("A"),), (Log("body"),), form="stack"),))
+    expected = ["enter A", "body", "exit A", "returned None"]
+    alone_file = tmp_path / "alone.py"
+    alone_file.write_text(alone(program, find_loop("asyncio"), Library("piles", str(path), spelt=spelt), expected))
+    assert ".enter(A())" in alone_file.read_text()
+    assert subprocess.run([sys.executable, alone_file], capture_output=True, check=False).returncode == 0
 
 
 def test_a_counterexample_runs_alone_and_shows_the_fault(faulty, tmp_path):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from asyncwith import trace
 from asyncwith.libraries import Library
 from asyncwith.loops import Loop
-from asyncwith.programs.interpreter import LIBRARY_NAMES
+from asyncwith.programs.interpreter import LIBRARY_NAMES, STACK_METHODS
 from asyncwith.programs.language import ERRORS, Injection, Program
 from asyncwith.programs.render import source
 
@@ -23,6 +24,9 @@ def alone(program: Program, loop: Loop | None, library: Library, expected: Seque
     another one.
     """
     text = source(program)
+    for method in STACK_METHODS:
+        own = library.called(f"AsyncExitStack.{method}") or method
+        text = text.replace(f".{method}(", f".{own.rpartition('.')[2]}(")
     hit = HITS[program.injection.kind].format(error=program.injection.error)
     start = "main()" if loop is None else STARTS.get(loop.id) or FOREIGN.format(spec or loop.id)
     return FILE.format(
@@ -46,11 +50,11 @@ def _number(injection: Injection) -> int:
 
 
 def _library(library: Library, text: str) -> list[str]:
-    names = [name for name in LIBRARY_NAMES if name in text]
+    names = {name: library.called(name) for name in LIBRARY_NAMES if name in text}
     if not library.target.endswith(".py"):
-        return [f"from {library.target} import {library.spelt.get(name, name)} as {name}" for name in names]
-    load = ["import runpy", "", f"library = runpy.run_path({library.target!r})"] if names else []
-    return [*load, *(f'{name} = library["{library.spelt.get(name, name)}"]' for name in names)]
+        return [f"from {library.target} import {own} as {name}" for name, own in names.items()]
+    load = ["import runpy", "", f"library = runpy.run_path({str(Path(library.target).resolve())!r})"] if names else []
+    return [*load, *(f'{name} = library["{own}"]' for name, own in names.items())]
 
 
 HITS = {

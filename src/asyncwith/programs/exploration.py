@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, islice
 from random import Random
 
-from asyncwith.libraries import Names
+from asyncwith.libraries import MissingName, Names
 from asyncwith.loops import Loop
-from asyncwith.programs.interpreter import Compiled
+from asyncwith.programs.interpreter import LIBRARY_NAMES, Compiled
 from asyncwith.programs.language import Block, Injection, Program, in_form, of_kind
 from asyncwith.programs.render import source
 from asyncwith.programs.shrink import shrunk
@@ -50,10 +51,14 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Exploration:
-    """How many programs ran, how many of them did as contextlib's exit stack is known to do, and which did anything else."""
+    """How many programs ran, how many of them did as contextlib's exit stack is known to do, and which did anything else.
+
+    `left_out` counts those that were not run for want of a name, by that name.
+    """
 
     programs: int
     departed: int
+    left_out: dict[str, int]
     counterexamples: tuple[Counterexample, ...]
     seconds: float
 
@@ -86,9 +91,10 @@ def explore(  # noqa: PLR0913 - four that say what to explore, and how by name
 
     `recipes` says of what kinds (all that suit the loop). With `strictly`, what contextlib's exit stack is known to do
     otherwise is a counterexample too; after `enough` of them the rest would only repeat them. `first` is the number to begin
-    with. Raises `MissingName` if the library lacks a name.
+    with. Raises `MissingName` if the library lacks what all of them need.
     """
     started = time.monotonic()
+    _require_any_name(library)
     kinds = [RECIPES[name] for name in recipes or recipes_for(loop)]
     judge = _Judge(loop, library, strictly=strictly)
     found: list[Counterexample] = []
@@ -97,10 +103,25 @@ def explore(  # noqa: PLR0913 - four that say what to explore, and how by name
         before = judge.ran
         found += judge.batch(islice(trees, TREES_AT_ONCE), n, enough - len(found), progress)
         if judge.ran == before:
+            if judge.left_out:
+                library.lack(next(iter(judge.left_out)))
             raise RuntimeError("the loop ended without having run a program")
     ran, departed = judge.ran, judge.departed
     short = {each.program: each for each in map(judge.shrink, found[:enough])}  # often several are one in the end
-    return Exploration(ran, departed, tuple(short.values()), time.monotonic() - started)
+    return Exploration(ran, departed, dict(judge.left_out), tuple(short.values()), time.monotonic() - started)
+
+
+def _require_any_name(library: Names) -> None:
+    """Raise `MissingName` if programs would use nothing of the library at all."""
+    for name in LIBRARY_NAMES:
+        try:
+            getattr(library, name)
+        except MissingName as missing:
+            last = missing
+        else:
+            library.missing = None
+            return
+    raise last
 
 
 def _drawn(kinds: Sequence[Recipe], seed: int | str, number: int) -> tuple[Block, Recipe]:
@@ -122,6 +143,7 @@ class _Judge:
         self.delivery: Delivery = "send" if loop is not None and loop.family == "trio" else "throw"
         self.ran = 0
         self.departed = 0
+        self.left_out: Counter[str] = Counter()
 
     def batch(
         self, trees: Iterator[tuple[int, Block, Recipe]], n: int, enough: int, progress: Callable[[int], object] | None
@@ -144,7 +166,12 @@ class _Judge:
     async def injected(self, number: int, body: Block, recipe: Recipe) -> list[Counterexample]:
         """Run a program with an injection at each of its first awaits, and (the last time) at none."""
         found: list[Counterexample] = []
-        compiled = Compiled(body, self.library)
+        try:
+            compiled = Compiled(body, self.library)
+        except MissingName as missing:
+            self.left_out[missing.name] += 1
+            self.library.missing = None  # the programs that do without are judged
+            return []
         for at in range(POINTS if recipe.injection != "nothing" else 1):
             program = Program(body, Injection(recipe.injection, at, "vkb"[number % 3]))
             expected = specified(program, self.delivery)

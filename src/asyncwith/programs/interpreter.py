@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 from anyio.lowlevel import checkpoint
 
-from asyncwith.libraries import MissingName, Names
+from asyncwith.libraries import Names
 from asyncwith.programs.language import ERRORS, Block, Injection, Program
 from asyncwith.programs.render import source
 from asyncwith.trace import chain, describe
@@ -41,8 +41,7 @@ class Compiled:
         self._names = {name: getattr(library, name) for name in LIBRARY_NAMES if name in text}
         for method in STACK_METHODS:
             if f".{method}(" in text and not hasattr(self._names["AsyncExitStack"], method):
-                library.missing = f"AsyncExitStack.{method}"
-                raise MissingName(library.missing)
+                library.lack(f"AsyncExitStack.{method}")
 
     async def run(self, injection: Injection) -> list[str]:
         """Return the trace of one run in the running loop, with the outcome as last line."""
