@@ -227,8 +227,9 @@ def bench_command(
 def compare_command(base: Path, new: Path, fail_on: float) -> int:
     """Tell what is faster, slower or equivalent in the run NEW than in the run BASE, and which verdicts changed.
 
-    Both are directories that `bench -o` or `run` wrote on one machine. The exit code is 1 if an arm is proven to be slower by
-    more than --fail-on, or a check fails that passed before; 3 if nothing could be compared or a control is broken.
+    Both are directories that `bench -o` or `run` wrote on one machine; instructions that were counted in both are compared as
+    well. The exit code is 1 if an arm is proven to be slower, or to take more instructions, by more than --fail-on, or a check
+    fails that passed before; 3 if nothing could be compared or a control is broken.
     """
     return compare_runs(base, new, fail_on)
 
