@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from asyncwith.cost_model import CONTRASTS, MissingError
 from asyncwith.costs import Estimate, Term
-from asyncwith.report.canvas import colour, new_canvas, ticks_between
+from asyncwith.report.canvas import colour, new_canvas, short, ticks_between
 from asyncwith.report.model import Address, Costs, Witness
 from asyncwith.report.words import duration
 
@@ -17,7 +17,8 @@ __all__ = ["Building", "building_blocks", "draw_terms"]
 
 ROW, AROUND = 0.24, 1.0  # inches for one loop of one term, and for what stands around them
 DRAWABLE = (1e-12, 1e6)  # seconds; beyond them only the table can tell
-LEFT = 0.27  # of the width, for the names
+LETTER = 0.0105  # of the width, for one letter of a name
+LONGEST = 34  # letters
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def draw_terms(costs: Costs, name: str) -> Markup | None:
     height = ROW * max(2, len(series)) * len(rows) + AROUND
     with new_canvas(name, height) as canvas:
         panel = canvas.figure.subplots()
-        canvas.figure.subplots_adjust(left=LEFT, right=0.98, top=1 - 0.45 / height, bottom=0.55 / height)
+        left = 0.04 + LETTER * max(len(short(term.name, LONGEST)) for term in rows)
+        canvas.figure.subplots_adjust(left=left, right=0.98, top=1 - 0.45 / height, bottom=0.55 / height)
         panel.set(xscale="log", xlim=(least, most), ylim=(len(rows) - 0.45, -0.55))
         panel.grid(visible=True, axis="x")
         panel.minorticks_off()
@@ -86,7 +88,7 @@ def draw_terms(costs: Costs, name: str) -> Markup | None:
                 panel.plot([max(each.low, least), each.high], [y, y], color=colour(number), linewidth=1.6)
                 note = f"{term.name}, {each.loop}: {duration(each.seconds)} ({duration(each.low)} to {duration(each.high)})"
                 canvas.mark(panel, (each.seconds, y), number, note, hollow=each.verdict not in ("faster", "slower"))
-        panel.set_yticks(range(len(rows)), [f"{term.name} ({term.owner})" for term in rows])
+        panel.set_yticks(range(len(rows)), [f"{short(term.name, LONGEST)}\n{term.owner}" for term in rows])
         panel.set_xlabel("time of one")
         canvas.legend(series)
         return canvas.finish("what each building block costs", "; ".join(canvas.notes.values()) + ".")
