@@ -23,6 +23,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from asyncwith.errors import InputError
+from asyncwith.growth import FASTER_THAN_LINEAR
 from asyncwith.report import words
 from asyncwith.report.data import data_files
 from asyncwith.report.highlight import highlight, prose
@@ -222,7 +223,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.globals.update(STATES=STATES, VERDICTS=words.VERDICTS)
+    environment.globals.update(STATES=STATES, VERDICTS=words.VERDICTS, FASTER_THAN_LINEAR=FASTER_THAN_LINEAR)
     environment.filters.update(
         duration=words.duration,
         times=words.times,
