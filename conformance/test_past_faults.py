@@ -1,0 +1,1115 @@
+"""Past faults: what releases of Python, anyio and trio once got wrong, so that no loop need get it wrong again.
+
+Above each clause stands what was seen to fail it: the last release, or the Pythons.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import gc
+import math
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+from anyio.abc import SocketAttribute
+from anyio.lowlevel import checkpoint
+from anyio.streams.file import FileReadStream, FileWriteStream
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
+
+from asyncwith import Logged, Loop, Trace, any_order, chain, clause, describe
+
+CANCEL = "library/asyncio-task.html#asyncio.Task.cancel"
+UNCANCEL = "library/asyncio-task.html#asyncio.Task.uncancel"
+WAIT_FOR = "library/asyncio-task.html#asyncio.wait_for"
+EXECUTOR = "library/asyncio-eventloop.html#asyncio.loop.run_in_executor"
+SCOPES = "anyio cancellation.html"
+STARTING = "anyio tasks.html#starting-and-initializing-tasks"
+LIMITERS = "anyio synchronization.html#capacity-limiters"
+CONDITIONS = "anyio synchronization.html#conditions"
+MEMORY = "anyio streams.html#memory-object-streams"
+HISTORY = "anyio versionhistory.html"
+
+
+class LoggedExit(Logged):
+    """A manager that traces only its exit."""
+
+    async def __aenter__(self) -> object:
+        return self
+
+
+# Cancelling
+
+
+# anyio 4.15.1, and all on Python 3.10
+@clause(
+    "PAST-01",
+    source=f"anyio#1214; {CANCEL}",
+    on="asyncio",
+    expect=[
+        *["exit scope, task with Cancelled", "the task was cancelled: True"],
+        *["exit task, scope with Cancelled", "the task was cancelled: True"],
+    ],
+)
+async def a_scope_and_its_task_cancelled_together(trace: Trace) -> None:
+    """If a scope and its task are cancelled in the same moment, the scope does not catch what is meant for the task."""
+
+    async def work(name: str, scope: anyio.CancelScope) -> None:
+        with scope:
+            async with LoggedExit(trace, name):
+                await anyio.sleep_forever()
+        await checkpoint()
+        trace("the task went on")
+
+    for name in "scope, task", "task, scope":
+        scope = anyio.CancelScope()
+        task = asyncio.create_task(work(name, scope))
+        await asyncio.sleep(0)
+        cancel = {"scope": scope.cancel, "task": task.cancel}
+        for each in name.split(", "):
+            cancel[each]()
+        await asyncio.wait([task])
+        trace("the task was cancelled:", task.cancelled())
+
+
+# anyio 4.12.1, the lone cancellation 4.0.0
+@clause(
+    "PAST-02",
+    source=f"anyio#1091; anyio#634; {SCOPES}",
+    expect=["alone: nothing left, caught True", "with an error: ExceptionGroup[ValueError('v')] left, caught True"],
+)
+async def a_cancellation_in_a_group_of_errors(trace: Trace) -> None:
+    """A scope takes its cancellation out of a group of errors too, and lets the rest pass."""
+    for name, errors in ("alone:", []), ("with an error:", [ValueError("v")]):
+        scope, left = anyio.CancelScope(), "nothing"
+        try:
+            with scope:
+                scope.cancel()
+                try:
+                    await checkpoint()
+                except anyio.get_cancelled_exc_class() as error:
+                    raise BaseExceptionGroup("both", [error, *errors]) from None
+        except BaseExceptionGroup as group:
+            left = describe(group)
+        trace(name, left, "left, caught", scope.cancelled_caught)
+
+
+# anyio 4.1.0
+@clause(
+    "PAST-03", source=f"anyio#642; {SCOPES}", expect=["exit child with Cancelled", "left the shield", "left the scope"]
+)
+async def a_shield_around_the_host_only(trace: Trace) -> None:
+    """A cancellation reaches the tasks of a group also while the host of the group waits inside a shield."""
+
+    async def child() -> None:
+        try:
+            async with LoggedExit(trace, "child"):
+                await anyio.sleep_forever()
+        finally:
+            over.set()
+
+    over = anyio.Event()
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as group:
+            group.start_soon(child)
+            with anyio.CancelScope(shield=True):
+                await checkpoint()
+                scope.cancel()
+                await over.wait()
+            trace("left the shield")
+    trace("left the scope")
+
+
+# anyio 4.5.2
+@clause("PAST-04", source=f"anyio#698; {SCOPES}", expect=["exit between with Cancelled", "caught False True"])
+async def both_scopes_are_cancelled(trace: Trace) -> None:
+    """If both an inner and an outer scope are cancelled, it is the outer that catches: the code between does not go on."""
+    with anyio.CancelScope() as outer:
+        async with LoggedExit(trace, "between"):
+            with anyio.CancelScope() as inner:
+                inner.cancel()
+                outer.cancel()
+                await anyio.sleep_forever()
+            trace("went on between them")
+    trace("caught", inner.cancelled_caught, outer.cancelled_caught)
+
+
+# anyio 4.3.0, between the scopes 4.6.2
+@clause(
+    "PAST-05",
+    source=f"anyio#716; anyio#790; {UNCANCEL}",
+    on="asyncio",
+    versions=">=3.11",
+    expect=[
+        "the only scope: 0",
+        "the outer scope: 0",
+        *["between both scopes: still counted True", "both scopes: 0"],
+        "a group: 0",
+        "a scope around a group: 0",
+        "a group around a scope: 0",
+        "a cleanup that was cancelled again: 0",
+    ],
+)
+async def scopes_take_their_requests_back(trace: Trace) -> None:
+    """However scopes and groups stand in each other, those that were left have taken back what they asked of the task,
+    and those that were not have not.
+    """
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - it runs this
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await checkpoint()
+    trace("the only scope:", task.cancelling())
+    with anyio.CancelScope() as outer, anyio.CancelScope():
+        outer.cancel()
+        await checkpoint()
+    trace("the outer scope:", task.cancelling())
+    with anyio.CancelScope() as outer:
+        try:
+            with anyio.CancelScope() as inner:
+                inner.cancel()
+                outer.cancel()
+                await checkpoint()
+        finally:
+            trace("between both scopes: still counted", task.cancelling() > 0)
+    trace("both scopes:", task.cancelling())
+    async with anyio.create_task_group() as group:
+        group.start_soon(anyio.sleep_forever)
+        group.cancel_scope.cancel()
+    trace("a group:", task.cancelling())
+    with anyio.CancelScope() as outer:
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep_forever)
+            outer.cancel()
+    trace("a scope around a group:", task.cancelling())
+    async with anyio.create_task_group() as group:
+        with anyio.CancelScope():
+            group.start_soon(anyio.sleep_forever)
+            group.cancel_scope.cancel()
+            await anyio.sleep_forever()
+    trace("a group around a scope:", task.cancelling())
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        try:
+            await checkpoint()
+        finally:
+            await checkpoint()
+    trace("a cleanup that was cancelled again:", task.cancelling())
+
+
+# anyio 4.4.0
+@clause(
+    "PAST-06",
+    source="anyio#771; anyio api.html#anyio.TaskInfo.has_pending_cancellation",
+    expect=["before: False", "cancelled: True", "in a shield: False", "in the exit: True", "after: False"],
+)
+async def a_pending_cancellation(trace: Trace) -> None:
+    """A task can ask if its next await will be cancelled: inside of a cancelled scope, but for shields, it will."""
+    task = anyio.get_current_task()
+    trace("before:", task.has_pending_cancellation())
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        trace("cancelled:", task.has_pending_cancellation())
+        with anyio.CancelScope(shield=True):
+            trace("in a shield:", task.has_pending_cancellation())
+        try:
+            await checkpoint()
+        finally:
+            trace("in the exit:", task.has_pending_cancellation())
+    trace("after:", task.has_pending_cancellation())
+
+
+# anyio 4.6.2
+@clause(
+    "PAST-07",
+    source=f"anyio#832; {CANCEL}",
+    on="asyncio",
+    expect=["cancelled: True", "in the exit: False"],
+)
+async def a_cancellation_that_was_delivered(trace: Trace) -> None:
+    """`task.cancel()` is pending until it was raised, and not afterwards: the exit may await."""
+
+    async def work() -> None:
+        task, own = anyio.get_current_task(), asyncio.current_task()
+        assert own is not None  # noqa: S101 - it runs this
+        try:
+            own.cancel()
+            trace("cancelled:", task.has_pending_cancellation())
+            await asyncio.sleep(0)
+        finally:
+            trace("in the exit:", task.has_pending_cancellation())
+
+    await asyncio.wait([asyncio.create_task(work())])
+
+
+# anyio 4.13.0
+@clause(
+    "PAST-08",
+    source="anyio#1113; anyio threads.html#sharing-cancellation-with-worker-threads",
+    expect=["the thread sees Cancelled", "caught True", "went on"],
+)
+async def a_thread_asks_for_cancellation(trace: Trace) -> None:
+    """What `check_cancelled()` raises in a worker thread ends at the scope that was cancelled."""
+
+    def work() -> None:
+        anyio.from_thread.run_sync(scope.cancel)
+        try:
+            anyio.from_thread.check_cancelled()
+        except BaseException as error:
+            trace("the thread sees", error)
+            raise
+
+    with anyio.CancelScope() as scope:
+        await anyio.to_thread.run_sync(work)
+    trace("caught", scope.cancelled_caught)
+    await checkpoint()
+    trace("went on")
+
+
+# anyio 4.5.2
+@clause("PAST-09", source=f"anyio#695; {SCOPES}", level="should", expect=["the loop sleeps: True"])
+async def a_cancelled_group_waits_idly(trace: Trace) -> None:
+    """A cancelled group that waits for a shielded task costs no processor time while it waits."""
+
+    async def child() -> None:
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(0.1)
+
+    with anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as group:
+            group.start_soon(child)
+            await checkpoint()
+            before = time.thread_time()
+            scope.cancel()
+    trace(
+        "the loop sleeps:", time.thread_time() - before < 0.02
+    )  # a fifth of the wait; a loop that spins takes all it can
+
+
+# Python before 3.12
+@clause("PAST-10", source=f"gh-86296; {WAIT_FOR}", on="asyncio", expect=["exit m with Cancelled", "cancelled: True"])
+async def wait_for_keeps_a_cancellation(trace: Trace) -> None:
+    """A task that is cancelled in the moment in which what it waits for by `wait_for` is done is cancelled."""
+
+    async def work() -> None:
+        async with LoggedExit(trace, "m"):
+            await asyncio.wait_for(future, 10)
+        trace("went on")
+
+    future = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    future.set_result(None)
+    task.cancel()
+    await asyncio.wait([task])
+    trace("cancelled:", task.cancelled())
+
+
+# anyio 4.15.1
+@clause(
+    "PAST-11",
+    source="anyio#1317; anyio#1306; trio#2493",
+    expect=["CancelScope", "move_on_after", "fail_after", "sleep"],
+)
+async def no_such_time(trace: Trace) -> None:
+    """A deadline that is not a number is a ValueError, and so is a negative sleep, on every loop."""
+
+    async def enter(scope: Callable[[float], Any]) -> None:
+        with scope(math.nan):
+            await checkpoint()
+
+    acts: dict[str, Callable[[], Awaitable[None]]] = {
+        "CancelScope": lambda: enter(lambda deadline: anyio.CancelScope(deadline=deadline)),
+        "move_on_after": lambda: enter(anyio.move_on_after),
+        "fail_after": lambda: enter(anyio.fail_after),
+        "sleep": lambda: anyio.sleep(-1),
+    }
+    for name, act in acts.items():
+        try:
+            await act()
+        except ValueError:
+            trace(name)
+
+
+# Task groups
+
+
+# anyio 4.3.0
+@clause(
+    "PAST-20",
+    source=f"anyio#685; {STARTING}",
+    expect=["exit service with Cancelled", "start was cancelled: True", "exit neighbour"],
+)
+async def cancelling_a_start(trace: Trace) -> None:
+    """If `start()` is cancelled, so is the task that it started, but neither the group nor its other tasks."""
+
+    async def service(*, task_status: Any) -> None:
+        async with LoggedExit(trace, "service"):
+            inside.set()
+            await anyio.sleep_forever()
+
+    async def neighbour() -> None:
+        async with LoggedExit(trace, "neighbour"):
+            await inside.wait()
+            scope.cancel()
+            await go_on.wait()
+
+    inside, go_on = anyio.Event(), anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(neighbour)
+        with anyio.CancelScope() as scope:
+            await group.start(service)
+        trace("start was cancelled:", scope.cancelled_caught)
+        go_on.set()
+
+
+# anyio 4.3.0
+@clause("PAST-21", source=f"anyio#706; {STARTING}", expect=["started", "exit service with Cancelled", "left the group"])
+async def started_when_start_is_cancelled(trace: Trace) -> None:
+    """A task may call `started()` although the one that waits for it was cancelled meanwhile."""
+
+    async def service(*, task_status: Any) -> None:
+        async with LoggedExit(trace, "service"):
+            scope.cancel()
+            task_status.started()
+            trace("started")
+            await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as group:
+        with anyio.CancelScope() as scope:
+            await group.start(service)
+        group.cancel_scope.cancel()
+    trace("left the group")
+
+
+# anyio 4.14.2
+@clause(
+    "PAST-22",
+    source=f"anyio#1197; {STARTING}",
+    expect=["not yet cancelled", any_order("exit service with Cancelled", "start gives 7"), "left the group"],
+)
+async def starting_into_a_cancelled_group(trace: Trace) -> None:
+    """A task that is being started belongs to its group only from `started()` on; only then the group's cancellation
+    reaches it.
+    """
+
+    async def service(*, task_status: Any) -> None:
+        async with LoggedExit(trace, "service"):
+            group.cancel_scope.cancel()
+            await checkpoint()
+            trace("not yet cancelled")
+            task_status.started(7)
+            await anyio.sleep_forever()
+
+    async def starter() -> None:
+        trace("start gives", await group.start(service))
+
+    async with anyio.create_task_group() as outer:
+        async with anyio.create_task_group() as group:
+            outer.start_soon(starter)
+            await anyio.sleep_forever()
+    trace("left the group")
+
+
+# anyio 4.13.0
+@clause(
+    "PAST-23",
+    source="anyio#1109",
+    on="asyncio",
+    level="should",
+    expect=["inside itself: RuntimeError", "afterwards: RuntimeError"],
+)
+async def a_group_is_entered_twice(trace: Trace) -> None:
+    """Entering a task group of anyio a second time, inside itself or later, is a RuntimeError."""
+
+    async def enter(words: str) -> None:
+        try:
+            async with group:
+                trace(words, "entered")
+        except RuntimeError:
+            trace(words, "RuntimeError")
+
+    group = anyio.create_task_group()
+    async with group:
+        await enter("inside itself:")
+    await enter("afterwards:")
+
+
+# trio 0.33.0
+@clause(
+    "PAST-24",
+    source=f"trio#3261; {STARTING}",
+    expect=["start raises ValueError('v') <= KeyError('k')", "start raises ValueError('v') <- KeyError('k')"],
+)
+async def start_keeps_cause_and_context(trace: Trace) -> None:
+    """What a task raises before it has started leaves `start()` with its own cause or context."""
+
+    async def with_cause(*, task_status: Any) -> None:
+        try:
+            raise KeyError("k")
+        except KeyError as error:
+            raise ValueError("v") from error
+
+    async def with_context(*, task_status: Any) -> None:
+        try:
+            raise KeyError("k")
+        except KeyError:
+            raise ValueError("v")  # noqa: B904 - its context is the point
+
+    async with anyio.create_task_group() as group:
+        for failing in with_cause, with_context:
+            try:
+                await group.start(failing)
+            except ValueError as error:
+                trace("start raises", chain(error))
+
+
+# trio 0.31.0
+@clause(
+    "PAST-25", source="trio#3331; trio reference-core.html#trio.as_safe_channel", on="trio", expect=["got 1", "left"]
+)
+async def a_safe_channel_closed_by_another_task(trace: Trace) -> None:
+    """When another task closes the channel of a generator, the manager around it is left without an error of its own."""
+    import trio
+    from trio.testing import wait_all_tasks_blocked
+
+    @trio.as_safe_channel
+    async def numbers() -> AsyncGenerator[int, None]:
+        yield 1
+        await closed.wait()
+        yield 2
+
+    async def close(channel: trio.abc.ReceiveChannel[int]) -> None:
+        await wait_all_tasks_blocked()
+        await channel.aclose()
+        closed.set()
+
+    closed = trio.Event()
+    async with trio.open_nursery() as nursery, numbers() as channel:
+        nursery.start_soon(close, channel)
+        try:
+            async for number in channel:
+                trace("got", number)
+        except trio.ClosedResourceError:
+            await wait_all_tasks_blocked()  # the generator goes on and finds that nobody listens any more
+    trace("left")
+
+
+# trio 0.30.0
+@clause(
+    "PAST-26", source="trio#3324; trio reference-core.html#trio.as_safe_channel", on="trio", expect=["got 1", "left"]
+)
+async def a_safe_channel_over_a_nursery(trace: Trace) -> None:
+    """Leaving a safe channel early raises nothing, although the nursery of its generator wraps the GeneratorExit."""
+    import trio
+
+    @trio.as_safe_channel
+    async def numbers() -> AsyncGenerator[int, None]:
+        async with trio.open_nursery():
+            yield 1
+            yield 2
+
+    async with numbers() as channel:
+        async for number in channel:
+            trace("got", number)
+            break
+    trace("left")
+
+
+# anyio 4.8.0
+@clause(
+    "PAST-27", source="anyio#863", on="asyncio", level="should", expect=["as many more for 8 groups as for 4: True"]
+)
+async def tracebacks_through_nested_groups(trace: Trace) -> None:
+    """The printed traceback of an error that passes nested groups grows with their number, not with its square."""
+
+    async def nest(depth: int) -> None:
+        async with anyio.create_task_group():
+            if depth:
+                await nest(depth - 1)
+            raise ValueError("v")
+
+    async def tracebacks(depth: int) -> int:
+        try:
+            await nest(depth)
+        except BaseExceptionGroup as error:
+            text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            return text.count("Traceback")
+        return 0
+
+    none, four, eight = [await tracebacks(depth) for depth in (0, 4, 8)]
+    trace("as many more for 8 groups as for 4:", eight - four == four - none > 0)
+
+
+# anyio 4.14.2
+@clause("PAST-28", source="anyio#1274", on="asyncio", expect=["start_soon raises ValueError('v')", "left the group"])
+async def a_task_factory_that_fails(trace: Trace) -> None:
+    """If a task cannot be made its coroutine is closed, so that nobody is warned of it, and the group does not wait."""
+
+    def factory(loop: Any, coroutine: Any, **options: Any) -> Any:
+        raise ValueError("v")
+
+    loop = asyncio.get_running_loop()
+    before = loop.get_task_factory()
+    async with anyio.create_task_group() as group:
+        loop.set_task_factory(factory)
+        try:
+            group.start_soon(checkpoint)
+        except ValueError as error:
+            trace("start_soon raises", error)
+        finally:
+            loop.set_task_factory(before)
+    trace("left the group")
+
+
+# anyio 4.6.0
+@clause("PAST-29", source="anyio#806", expect=["scope: freed", "group: freed", "task: freed"])
+async def scopes_and_groups_make_no_cycles(trace: Trace) -> None:
+    """An error that passes a scope or a group, or that a task of the group raised, is freed when it was handled."""
+
+    class CustomError(Exception):
+        pass
+
+    async def fail() -> None:
+        raise CustomError
+
+    async def scope() -> None:
+        with anyio.CancelScope():
+            await fail()
+
+    async def group() -> None:
+        async with anyio.create_task_group():
+            await fail()
+
+    async def task() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fail)
+
+    async def handled(act: Callable[[], Awaitable[None]]) -> weakref.ref[BaseException]:
+        try:
+            await act()
+        except BaseExceptionGroup as error:
+            return weakref.ref(error.exceptions[0])
+        except CustomError as error:
+            return weakref.ref(error)
+        raise AssertionError("nothing was raised")
+
+    gc.disable()
+    try:
+        for act in scope, group, task:
+            error = await handled(act)
+            await checkpoint()
+            trace(f"{act.__name__}:", "kept" if error() else "freed")
+    finally:
+        gc.enable()
+
+
+# Python before 3.12.6
+@clause("PAST-30", source=f"gh-112182; {EXECUTOR}", on="asyncio", expect=["RuntimeError('…') <= StopIteration('v')"])
+async def a_thread_raises_stop_iteration(trace: Trace) -> None:
+    """StopIteration cannot be raised into a coroutine: that of a worker thread is a RuntimeError, and nobody waits for ever."""
+
+    def work() -> None:
+        raise StopIteration("v")
+
+    loop = asyncio.get_running_loop()
+    try:
+        await asyncio.wait_for(loop.run_in_executor(None, work), 1)
+    except RuntimeError as error:
+        trace("RuntimeError('…') <=", error.__cause__)
+
+
+# Locks and their kin
+
+
+# anyio 4.13.0
+@clause(
+    "PAST-40",
+    source="anyio#1145",
+    expect=["Lock: c", "free again", "Semaphore: c", "free again", "CapacityLimiter: c", "free again"],
+)
+async def waiters_cancelled_before_the_release(trace: Trace) -> None:
+    """If the first who wait are cancelled in the moment before the release, the one behind them is let in."""
+
+    async def wait(name: str, manager: Any, scope: anyio.CancelScope) -> None:
+        with scope:
+            async with manager:
+                trace(name)
+
+    for manager in anyio.Lock(), anyio.Semaphore(1), anyio.CapacityLimiter(1):
+        kind = type(manager).__name__.removesuffix("Adapter")
+        async with anyio.create_task_group() as tasks:
+            async with manager:
+                scopes = {name: anyio.CancelScope() for name in "abc"}
+                for name, scope in scopes.items():
+                    tasks.start_soon(wait, f"{kind}: {name}", manager, scope)
+                    await anyio.wait_all_tasks_blocked()
+                scopes["a"].cancel()
+                scopes["b"].cancel()
+        async with manager:
+            trace("free again")
+
+
+# anyio 4.14.1
+@clause("PAST-41", source=f"anyio#1170; {LIMITERS}", expect=["nothing is free", "borrowed 1", "the other has it"])
+async def a_token_is_promised(trace: Trace) -> None:
+    """The token that is given back is the one's who waits for it: nobody else gets it before he runs again."""
+
+    async def other() -> None:
+        async with limiter:
+            trace("the other has it")
+
+    limiter = anyio.CapacityLimiter(1)
+    async with anyio.create_task_group() as tasks:
+        async with limiter:
+            tasks.start_soon(other)
+            await anyio.wait_all_tasks_blocked()
+        try:
+            limiter.acquire_on_behalf_of_nowait("another still")
+        except anyio.WouldBlock:
+            trace("nothing is free")
+        trace("borrowed", limiter.borrowed_tokens)
+
+
+# anyio 4.14.2, waking 4.1.0
+@clause(
+    "PAST-42",
+    source=f"anyio#1223; {LIMITERS}",
+    expect=["2 of 2, 3 wait", "3 of 3, 2 wait", "3 of 1, 2 wait", "3 of 2, 2 wait", "5 were served"],
+)
+async def the_total_of_a_limiter_changes(trace: Trace) -> None:
+    """When the total of a limiter changes, just as many tasks go on as are allowed then, and none is forgotten."""
+
+    async def work(name: str) -> None:
+        async with limiter:
+            await over.wait()
+        served.append(name)
+
+    limiter, over, served = anyio.CapacityLimiter(2), anyio.Event(), list[str]()
+    async with anyio.create_task_group() as tasks:
+        for name in "abcde":
+            tasks.start_soon(work, name)
+        for total in 2, 3, 1, 2:
+            limiter.total_tokens = total
+            await anyio.wait_all_tasks_blocked()
+            state = limiter.statistics()
+            trace(f"{state.borrowed_tokens} of {total}, {state.tasks_waiting} wait")
+        over.set()
+    trace(f"{len(served)} were served")
+
+
+# anyio 4.15.1
+@clause(
+    "PAST-43",
+    source=f"{HISTORY}; {LIMITERS}",
+    on="asyncio",
+    expect=["cancelled True", "given back True", "own token kept True"],
+)
+async def borrowing_is_cancelled(trace: Trace) -> None:
+    """If a task that borrows on behalf of something is cancelled meanwhile, that token is given back, and no other."""
+
+    async def work() -> None:
+        async with limiter:
+            try:
+                await limiter.acquire_on_behalf_of("something")
+            finally:
+                borrowers = limiter.statistics().borrowers
+                given_back.append("something" not in borrowers)
+                kept.append(asyncio.current_task() in borrowers)
+
+    limiter, given_back, kept = anyio.CapacityLimiter(2), list[bool](), list[bool]()
+    task = asyncio.create_task(work())
+    while limiter.borrowed_tokens < 2:
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    trace("cancelled", task.cancelled())
+    trace("given back", *map(str, given_back))
+    trace("own token kept", *map(str, kept))
+
+
+# anyio 4.14.1
+@clause(
+    "PAST-44",
+    source=f"anyio#1218; {LIMITERS}",
+    expect=[f"{kind}: WouldBlock of anyio" for kind in ("limiter", "lock", "semaphore", "send", "receive")],
+)
+async def what_would_block(trace: Trace) -> None:
+    """Who asks not to wait gets anyio's WouldBlock on every loop."""
+
+    async def hold() -> None:
+        async with limiter, lock, semaphore:
+            held.set()
+            await over.wait()
+
+    limiter, lock, semaphore = anyio.CapacityLimiter(1), anyio.Lock(), anyio.Semaphore(1)
+    held, over = anyio.Event(), anyio.Event()
+    sender, receiver = anyio.create_memory_object_stream[None](0)
+    acts: dict[str, Callable[[], object]] = {
+        "limiter": limiter.acquire_nowait,
+        "lock": lock.acquire_nowait,
+        "semaphore": semaphore.acquire_nowait,
+        "send": lambda: sender.send_nowait(None),
+        "receive": receiver.receive_nowait,
+    }
+    async with anyio.create_task_group() as tasks, sender, receiver:
+        tasks.start_soon(hold)
+        await held.wait()
+        for kind, act in acts.items():
+            try:
+                act()
+            except anyio.WouldBlock:
+                trace(f"{kind}: WouldBlock of anyio")
+        over.set()
+
+
+# anyio 4.12.1
+@clause("PAST-45", source=f"anyio#1145; {CONDITIONS}", expect=["notified"])
+async def a_cancelled_waiter_is_passed_over(trace: Trace) -> None:
+    """A notification is not spent on a task that was cancelled just before: the next that waits gets it."""
+
+    async def wait(scope: anyio.CancelScope) -> None:
+        with scope:
+            async with condition:
+                await condition.wait()
+                trace("notified")
+
+    condition = anyio.Condition()
+    scopes = [anyio.CancelScope(), anyio.CancelScope()]
+    async with anyio.create_task_group() as tasks:
+        for scope in scopes:
+            tasks.start_soon(wait, scope)
+            await anyio.wait_all_tasks_blocked()
+        async with condition:
+            scopes[0].cancel()
+            condition.notify()
+        await anyio.wait_all_tasks_blocked()
+        scopes[1].cancel()
+
+
+# Python before 3.13
+@clause(
+    "PAST-46",
+    source="gh-112202; library/asyncio-sync.html#asyncio.Condition.notify",
+    on="asyncio",
+    expect=["first: Cancelled", "second: notified"],
+)
+async def a_notified_task_is_cancelled(trace: Trace) -> None:
+    """A notification whose receiver is cancelled before it could take the lock back goes to the next that waits."""
+
+    async def wait(name: str) -> None:
+        async with condition:
+            try:
+                await condition.wait()
+                trace(name, "notified")
+            except asyncio.CancelledError as error:
+                trace(name, error)
+                raise
+
+    condition = asyncio.Condition()
+    first, second = (asyncio.create_task(wait(name)) for name in ("first:", "second:"))
+    await asyncio.sleep(0)
+    async with condition:
+        condition.notify()
+        first.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.wait([first, second])
+
+
+# anyio 4.15.1
+@clause("PAST-47", source=f"anyio#1319; {CONDITIONS}", expect=["notified"])
+async def a_condition_whose_lock_is_held(trace: Trace) -> None:
+    """Whoever holds the lock of a condition may notify, however the lock was taken."""
+
+    async def wait() -> None:
+        async with condition:
+            await condition.wait()
+            trace("notified")
+
+    lock = anyio.Lock()
+    condition = anyio.Condition(lock)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        async with lock:
+            condition.notify()
+
+
+# anyio 4.3.0
+@clause("PAST-48", source=f"anyio#728; {MEMORY}", expect=["cancel, send: kept True", "send, cancel: kept True"])
+async def an_item_for_a_cancelled_receiver(trace: Trace) -> None:
+    """An item that is sent in the moment in which its receiver is cancelled is not lost."""
+
+    async def receive(scope: anyio.CancelScope, received: list[str]) -> None:
+        with scope:
+            received.append(await receiver.receive())
+
+    for order in "cancel, send", "send, cancel":
+        sender, receiver = anyio.create_memory_object_stream[str](1)
+        scope, received = anyio.CancelScope(), list[str]()
+        async with sender, receiver:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(receive, scope, received)
+                await anyio.wait_all_tasks_blocked()
+                for each in order.split(", "):
+                    scope.cancel() if each == "cancel" else sender.send_nowait("item")
+            kept = received or receiver.statistics().current_buffer_used
+            trace(f"{order}: kept", bool(kept))
+
+
+# anyio 4.15.1, the receiver closes 4.3.0
+@clause(
+    "PAST-49",
+    source=f"anyio#731; anyio#1391; {MEMORY}",
+    expect=[
+        *["the receiver closes: BrokenResourceError", "the sender closes: EndOfStream"],
+        *["the sender closes itself: ClosedResourceError", "the receiver closes itself: ClosedResourceError"],
+    ],
+)
+async def an_end_of_a_stream_closes(trace: Trace) -> None:
+    """Closing an end of a memory stream wakes those who wait at the other end, and those who wait at the same one."""
+
+    async def use(words: str, act: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await act()
+            trace(words, "went well")
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream) as error:
+            trace(words, type(error).__name__)
+
+    for words, sends, sender_closes in (
+        ("the receiver closes:", True, False),
+        ("the sender closes:", False, True),
+        ("the sender closes itself:", True, True),
+        ("the receiver closes itself:", False, False),
+    ):
+        sender, receiver = anyio.create_memory_object_stream[None](0)
+        async with sender, receiver:
+            with anyio.move_on_after(1):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(use, words, (lambda: sender.send(None)) if sends else receiver.receive)
+                    await anyio.wait_all_tasks_blocked()
+                    (sender if sender_closes else receiver).close()
+
+
+# trio 0.26.2
+@clause("PAST-50", source="trio#3035; trio reference-core.html#trio.Lock", on="trio", expect=["BrokenResourceError"])
+async def the_holder_of_a_lock_is_gone(trace: Trace) -> None:
+    """Whoever waits for a lock of trio whose holder ended without a release gets an error instead of waiting for ever."""
+    import trio
+    from trio.testing import wait_all_tasks_blocked
+
+    async def hold() -> None:
+        await lock.acquire()
+        held.set()
+        await wait_all_tasks_blocked()
+
+    lock, held = trio.Lock(), trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hold)
+        await held.wait()
+        with trio.move_on_after(1):
+            try:
+                await lock.acquire()
+            except trio.BrokenResourceError:
+                trace("BrokenResourceError")
+
+
+# anyio 4.15.1, the tokens 4.14.0
+@clause(
+    "PAST-51",
+    source="anyio#1183; anyio#1189; anyio#1348; anyio#1362; anyio synchronization.html",
+    expect=["tokens: inf", "tokens: 0", "held: False", "fast: True"],
+)
+def locks_that_are_older_than_the_loop(loop: Loop, trace: Trace) -> None:
+    """Locks that were made before the loop ran are what they are inside of it."""
+    limiter, lock, semaphore = anyio.CapacityLimiter(1), anyio.Lock(), anyio.Semaphore(1, fast_acquire=True)
+    for total in float("inf"), 0:
+        limiter.total_tokens = total
+        trace("tokens:", limiter.total_tokens)
+    trace("held:", lock.locked())
+
+    async def neighbour() -> None:
+        ran.set()
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(neighbour)
+            async with semaphore:
+                trace("fast:", not ran.is_set())
+
+    ran = threading.Event()
+    loop.run(main)
+
+
+# Resources and threads
+
+
+# anyio 4.15.1
+@clause(
+    "PAST-60",
+    source="anyio#1318; anyio streams.html#file-streams",
+    expect=["FileReadStream: closed True", "FileWriteStream: closed True"],
+)
+async def file_streams_are_closed(trace: Trace) -> None:
+    """A file stream closes its file when a cancellation leaves it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "file")
+        path.touch()
+        for kind in FileReadStream, FileWriteStream:
+            file = path.open("rb" if kind is FileReadStream else "wb")
+            with anyio.CancelScope() as scope:
+                async with kind(file):
+                    scope.cancel()
+            trace(f"{kind.__name__}: closed", file.closed)
+            file.close()
+
+
+# anyio 4.15.1
+@clause(
+    "PAST-61",
+    source="anyio#1289",
+    posix=True,
+    expect=["exit accepting with ClosedResourceError()"],
+)
+async def a_listener_is_closed_by_another_task(trace: Trace) -> None:
+    """A task that waits for connections is told when another one closes the listener."""
+
+    async def accept() -> None:
+        async with LoggedExit(trace, "accepting", suppress=True):
+            await listener.accept()
+
+    with tempfile.TemporaryDirectory() as folder:
+        listener = await anyio.create_unix_listener(Path(folder, "socket"))
+        with anyio.move_on_after(1):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(accept)
+                await anyio.wait_all_tasks_blocked()
+                await listener.aclose()
+
+
+# anyio 4.15.1
+@clause(
+    "PAST-62",
+    source="anyio#1288; anyio#1289",
+    posix=True,
+    expect=["listener: Cancelled", "stream: Cancelled", "closed: True True"],
+)
+async def closing_a_socket_is_a_checkpoint(trace: Trace) -> None:
+    """In a cancelled scope closing a socket raises the cancellation, and closes it all the same."""
+
+    async def close(kind: str, resource: Any) -> None:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            try:
+                await resource.aclose()
+                trace(f"{kind}: nothing")
+            except BaseException as error:
+                trace(f"{kind}:", error)
+                raise
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "socket")
+        listener = await anyio.create_unix_listener(path)
+        async with await anyio.connect_unix(path) as stream:
+            raws = [each.extra(SocketAttribute.raw_socket) for each in (listener, stream)]
+            await close("listener", listener)
+            await close("stream", stream)
+            await checkpoint()  # asyncio closes the socket of a stream in the next cycle
+            trace("closed:", *(raw.fileno() < 0 for raw in raws))
+
+
+# anyio 4.8.0
+@clause("PAST-63", source=f"{HISTORY}; anyio threads.html", expect=["freed: True"])
+async def an_idle_thread_keeps_nothing(trace: Trace) -> None:
+    """A worker thread that has nothing to do keeps nothing of what it did last."""
+
+    class Work:
+        def do(self) -> None:
+            pass
+
+    work = Work()
+    freed = weakref.ref(work)
+    await anyio.to_thread.run_sync(work.do)
+    del work
+    for _ in range(1000):  # the thread may still be on its way back
+        if freed() is None:
+            break
+        await anyio.sleep(0.001)
+    trace("freed:", freed() is None)
+
+
+# anyio 4.15.1
+@clause("PAST-64", source="anyio#1410; anyio threads.html", expect=["called", "the portal goes on: True"])
+def a_call_is_cancelled_as_it_ends(loop: Loop, trace: Trace) -> None:
+    """A call through a portal whose future is cancelled just as it ends does the portal no harm."""
+
+    async def call(given: threading.Event, futures: list[concurrent.futures.Future[None]]) -> None:
+        await anyio.to_thread.run_sync(given.wait)
+        futures[0].cancel()
+        trace("called")
+
+    def work(portal: anyio.from_thread.BlockingPortal) -> None:
+        given, futures = threading.Event(), list[concurrent.futures.Future[None]]()
+        futures.append(portal.start_task_soon(call, given, futures))
+        given.set()
+        concurrent.futures.wait(futures)
+        trace("the portal goes on:", portal.call(lambda: True))
+
+    async def main() -> None:
+        async with anyio.from_thread.BlockingPortal() as portal:
+            await anyio.to_thread.run_sync(work, portal)
+
+    loop.run(main)
+
+
+# anyio 4.13.0
+@clause("PAST-65", source="anyio#1013; anyio threads.html", expect=["the call was cancelled: True"])
+def a_call_outlives_its_portal(loop: Loop, trace: Trace) -> None:
+    """A call through a portal can be cancelled also when the portal was stopped and only waits for its calls."""
+
+    def work(portal: anyio.from_thread.BlockingPortal) -> concurrent.futures.Future[None]:
+        future = portal.start_task_soon(anyio.sleep_forever)
+        portal.call(portal.stop)
+        future.cancel()
+        return future
+
+    async def main() -> None:
+        async with anyio.from_thread.BlockingPortal() as portal:
+            future = await anyio.to_thread.run_sync(work, portal)
+        trace("the call was cancelled:", future.cancelled())
+
+    loop.run(main)
+
+
+# anyio 4.15.1
+@clause("PAST-66", source="anyio#1366; anyio threads.html", expect=["exit call with Cancelled", "ValueError('v')"])
+def a_provided_portal_is_left_by_an_error(loop: Loop, trace: Trace) -> None:
+    """An error that leaves the `with` of a portal provider cancels the calls that still run, as it does with a portal."""
+
+    async def call() -> None:
+        async with LoggedExit(trace, "call"):
+            inside.set()
+            await anyio.sleep_forever()
+
+    inside = threading.Event()
+    try:
+        with anyio.from_thread.BlockingPortalProvider(loop.family, loop.options()) as portal:
+            portal.start_task_soon(call)
+            inside.wait()
+            raise ValueError("v")
+    except ValueError as error:
+        trace(error)
