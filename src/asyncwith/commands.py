@@ -28,6 +28,7 @@ from asyncwith.running import (
 )
 from asyncwith.statistics import MARGIN
 from asyncwith.terminal import answer, note, print_conformed, progress_bar, say, sentence, table
+from asyncwith.untested import read_untested
 
 __all__ = ["asyncwith"]
 
@@ -311,7 +312,7 @@ def libraries_command() -> None:
 @asyncwith.command("clauses")
 @click.option("-k", "keyword", default="", metavar="TEXT", help="Only clauses with this text in id, chapter or claim.")
 def clauses_command(keyword: str) -> int:
-    """List all clauses: id, chapter, level, Pythons, claim."""
+    """List all clauses: id, chapter, level, Pythons, claim. At the end stands what has none, and why."""
     found = [
         each
         for each in load_chapters(room("conformance")).values()
@@ -319,5 +320,9 @@ def clauses_command(keyword: str) -> int:
     ]
     rows = [[each.id, each.chapter, each.level, each.versions, each.claim] for each in found]
     answer().print(table(["id", "chapter", "level", "Python", "claim"], rows))
+    if not keyword:
+        say("\nPromised, but no scenario can judge it:")
+        for each in read_untested(room("conformance")):
+            say(f"- {each.claim} {each.why}")
     note(f"{len(found)} clauses")
     return 0 if found else 3

@@ -33,7 +33,7 @@ FLOORS = (
     {"interpreters"},
     {"hosts", "departures", "block_process", "counting_process", "memory_process", "surveying_process", "blocks"},
     {"host", "child", "exploring_process"},
-    {"checks", "programs", "slices", "arms", "pyperf_program"},
+    {"untested", "checks", "programs", "slices", "arms", "pyperf_program"},
     {"clauses", "statistics", "evidence", "verdicts", "timed"},
     {"expectations", "managers", "leaks", "provenance"},
     {"loops", "libraries"},
