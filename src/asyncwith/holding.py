@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from asyncwith.arms import load_questions
 from asyncwith.block_process import Held
 from asyncwith.blocks import replace_file
 from asyncwith.clauses import Clause, load_chapters
-from asyncwith.departures import departing, read_room
+from asyncwith.departures import Departure, departing, read_room
 from asyncwith.errors import AsyncwithError, InputError, UsageError
 from asyncwith.hosts import NO_LOOP, Check
 from asyncwith.interpreters import Interpreter
@@ -42,6 +42,7 @@ __all__ = ["Holding", "hold"]
 LIMIT = 3.0  # seconds for a check; the longest of them takes a tenth of one
 PATIENCE = 300.0  # seconds for all of them, in which even a loop that hangs in every construct is through
 LONGEST_REASON = 300  # characters
+MOST_LOST = 3  # constructs that a loop may hang or crash in, each of which takes seconds
 SAME_PYTHON = ("python", "implementation", "build", "gil", "jit")
 
 
@@ -162,21 +163,45 @@ def _judge_on(
         for name, its in wanted.items()
     }
     missing = {check: clauses[check.clause] for its in checks.values() for check in its if check not in known}
-    departures = read_room(room("conformance") / "departures")
+    if not missing:
+        departures = read_room(room("conformance") / "departures")
+        return loop.id, _sums(checks, loop.id, lambda check: _as_known(check, known[check], clauses, departures))
+    judging = Judging(room("conformance"), loops=[spec], libraries=sorted({check.library for check in missing}))
+    judging.read_departures((), clauses)
 
     def judged(check: Check) -> Judged:
         if check in missing:
             return judging.judged(check)
-        departure = departing(departures, check.clause, check.loop, check.library)
-        return Judged(check, known[check], clauses[check.clause].level, departure)
+        return _as_known(check, known[check], clauses, judging.departures)
 
-    if not missing:
-        return loop.id, {name: _summed(name, loop.id, map(judged, its)) for name, its in checks.items()}
-    libraries = sorted({check.library for check in missing})
-    judging = Judging(room("conformance"), loops=[spec], libraries=libraries)
-    judging.read_departures((), clauses)
     with judging.performing(missing, jobs=1, limit=LIMIT, ahead=False, outcomes=None, resume=False):
-        return loop.id, {name: _summed(name, loop.id, map(judged, its)) for name, its in checks.items()}
+        return loop.id, _sums(checks, loop.id, judged)
+
+
+def _as_known(check: Check, verdict: Verdict, clauses: Mapping[str, Clause], departures: Sequence[Departure]) -> Judged:
+    departure = departing(departures, check.clause, check.loop, check.library)
+    return Judged(check, verdict, clauses[check.clause].level, departure)
+
+
+def _sums(
+    checks: Mapping[str, Sequence[Check]], loop: str, judge: Callable[[Check], Judged]
+) -> dict[str, tuple[bool, str]]:
+    """Return what came of each construct; a loop that takes process after process down is not asked for ever."""
+    found: dict[str, tuple[bool, str]] = {}
+    lost: list[Judged] = []
+
+    def judged(check: Check) -> Judged:
+        result = judge(check)
+        if result.verdict.outcome in (Outcome.CRASHED, Outcome.TIMED_OUT):
+            lost.append(result)
+        return result
+
+    for name, its in checks.items():
+        if len(lost) < MOST_LOST:
+            found[name] = _summed(name, loop, map(judged, its))
+        else:
+            found[name] = False, f"{name}: not judged: {loop} did not survive {MOST_LOST} constructs before"
+    return found
 
 
 def _summed(name: str, loop: str, results: Iterable[Judged]) -> tuple[bool, str]:

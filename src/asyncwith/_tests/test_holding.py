@@ -7,13 +7,17 @@ import pytest
 from asyncwith._tests.power import faulty_loops
 from asyncwith.arms import load_questions
 from asyncwith.clauses import load_chapters
+from asyncwith.departures import Departure
 from asyncwith.errors import InputError, UsageError
-from asyncwith.holding import _clauses, _known, hold
+from asyncwith.holding import _clauses, _known, _sums, hold
+from asyncwith.hosts import Check
 from asyncwith.interpreters import OURS, Interpreter
 from asyncwith.judging import edition
 from asyncwith.measuring import Plan, measure
+from asyncwith.outcomes import Judged
 from asyncwith.provenance import provenance
 from asyncwith.rooms import room
+from asyncwith.verdicts import Outcome, Verdict
 
 PROGRAM = """
 from asyncwith import Question
@@ -111,6 +115,32 @@ def test_clauses_that_do_not_apply_are_no_clauses_that_hold(folder, tmp_path):
     write_outcomes(tmp_path / "run", "not run")
     held = hold(OURS, folder, [], ["asyncio"], tmp_path / "run")
     assert held["entering"]["asyncio"] == (True, "entering: not judged: as it happened")
+
+
+def test_a_loop_that_takes_process_after_process_down_is_not_asked_for_ever():
+    asked = []
+
+    def crashed(check):
+        asked.append(check.clause)
+        return Judged(check, Verdict(Outcome.CRASHED, "SIGKILL"), "must")
+
+    checks = {f"construct {number}": [Check(f"A-{number}", "mine", "contextlib")] * 2 for number in range(5)}
+    found = _sums(checks, "mine", crashed)
+    assert asked == ["A-0", "A-1", "A-2"]
+    assert [may for may, _ in found.values()] == [False] * 5
+    assert found["construct 2"][1] == "A-2 crashed on mine: SIGKILL"
+    assert found["construct 4"][1] == "construct 4: not judged: mine did not survive 3 constructs before"
+
+
+def test_departures_that_are_known_do_not_keep_an_arm_from_being_timed_and_are_named():
+    def departs(check):
+        known = Departure(check.clause, check.loop, "why") if check.clause == "A-1" else None
+        failed = Verdict(Outcome.FAILED, "as it happened")
+        return Judged(check, failed if known else Verdict(Outcome.PASSED), "must", known)
+
+    checks = {"class": [Check("A-1", "mine", "contextlib"), Check("A-2", "mine", "contextlib")]}
+    said = "class: 1 clause holds, but for A-1 (a known departure)"
+    assert _sums(checks, "mine", departs) == {"class": (True, said)}
 
 
 def test_a_loop_that_is_not_there_is_a_usage_error(folder, tmp_path):
