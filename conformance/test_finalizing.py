@@ -1044,8 +1044,10 @@ def every_run_installs_the_hooks(trace: Trace, loop: Loop) -> None:
                 trace("closed in run", number)
                 closed.set()
 
+        await checkpoint()  # whatever the loop has to do for its start
         await anext(held())
-        await closed.wait()
+        await asyncio.wait([waiting := asyncio.ensure_future(closed.wait())], timeout=1)
+        waiting.cancel()
 
     try:
         for number in 1, 2:

@@ -556,10 +556,10 @@ async def the_way_of_a_tasks_error(trace: Trace) -> None:
     on="asyncio",
     level="should",
     versions=">=3.11",
-    expect=["task grows: False", "future grows: False"],
+    expect=["task grows: False", "its result() grows: False", "future grows: False", "its result() grows: False"],
 )
 async def the_traceback_of_a_future_does_not_grow(trace: Trace) -> None:
-    """An error that is awaited again and again does not get a longer traceback each time."""
+    """An error that is awaited, or asked for, again and again does not get a longer traceback each time."""
     future = asyncio.get_running_loop().create_future()
     future.set_exception(ValueError("v"))
     for name, awaited in ("task", asyncio.ensure_future(fail())), ("future", future):
@@ -570,6 +570,13 @@ async def the_traceback_of_a_future_does_not_grow(trace: Trace) -> None:
             except ValueError as error:
                 lengths.append(len(functions(error).split(" > ")))
         trace(f"{name} grows:", lengths[-1] > lengths[1])
+        lengths.clear()
+        for _ in range(5):
+            try:
+                awaited.result()
+            except ValueError as error:
+                lengths.append(len(functions(error).split(" > ")))
+        trace("its result() grows:", lengths[-1] > lengths[1])
 
 
 @clause(
