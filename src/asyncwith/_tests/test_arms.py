@@ -14,7 +14,7 @@ from asyncwith.arms import load_questions
 from asyncwith.errors import InputError, UsageError
 from asyncwith.loops import find_loop
 from asyncwith.rooms import room
-from asyncwith.slices import Slicer, deep
+from asyncwith.slices import LONG, TRIES, Slicer, deep
 
 QUESTIONS = load_questions(room("bench"))
 LITTLE = 100  # managers or tasks; more of them show no more
@@ -214,6 +214,19 @@ def test_from_whatever_depth_of_the_stack_a_slice_is_the_same(depth):
     assert deep(depth, lambda: "found") == "found"
     with pytest.raises(KeyError):
         deep(depth, {}.popitem)
+
+
+@pytest.mark.parametrize(("wall", "slices"), [(LONG, TRIES), (LONG + 1, 1)])
+def test_a_disturbed_slice_is_repeated_unless_it_is_so_long_that_each_one_is(monkeypatch, wall, slices):
+    monkeypatch.setattr("asyncwith.slices.switches", itertools.count().__next__)
+    performed = []
+
+    async def timed(operations, loop, n):
+        performed.append(operations)
+        return wall, 1
+
+    assert Slicer(find_loop("asyncio")).slice(timed, 3, None) == (wall, 1)
+    assert performed == [3] * slices
 
 
 @pytest.mark.parametrize("asked", QUESTIONS, ids=lambda asked: asked.name)

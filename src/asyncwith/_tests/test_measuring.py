@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from asyncwith import measuring
-from asyncwith.block_process import Job
+from asyncwith.block_process import LEAST_ROUNDS, Job
 from asyncwith.blocks import read_blocks
 from asyncwith.deriving import derive
 from asyncwith.errors import InputError, UsageError
@@ -74,6 +74,16 @@ def folder(tmp_path):
 
 def cells(costs):
     return {(cell.arm, cell.size, cell.loop): cell for question in costs.questions for cell in question.cells}
+
+
+def test_an_arm_whose_operation_is_long_takes_no_more_than_its_share_of_a_block(folder, tmp_path):
+    slow = '@tiny.arm("slow")\nasync def _() -> None:\n    time.sleep(0.05)\n'
+    (folder / "tiny.py").write_text("import time\n" + PROGRAM + slow)
+    measure([], ["asyncio"], tmp_path / "run", replace(SHORT, block=0.1), folder=folder)
+    for block in read_blocks(tmp_path / "run" / "blocks"):
+        rounds = {record.name: len(record.again) for record in block.records}
+        assert rounds["slow"] == 1
+        assert rounds["floor"] == len(block.nothing) >= LEAST_ROUNDS
 
 
 def test_every_arm_is_measured_on_every_loop_in_processes_of_their_own(folder, tmp_path):
