@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Literal
 
-from scipy.special import stdtr, stdtrit
-
 __all__ = [
     "CERTAINTY",
     "CONFIDENCE",
@@ -74,12 +72,14 @@ def interval(logarithms: Sequence[float], confidence: float = CONFIDENCE) -> Int
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Return the mean of `values`, which may be negative, with Student's interval. Two blocks are the least."""
     middle = fmean(values)
-    reach = float(stdtrit(len(values) - 1, (1 + confidence) / 2)) * stdev(values) / math.sqrt(len(values))
+    reach = _quantile(len(values) - 1, (1 + confidence) / 2) * stdev(values) / math.sqrt(len(values))
     return Interval(middle, middle - reach, middle + reach)
 
 
 def _exp(value: float) -> float:
-    return math.exp(max(-700.0, min(value, 700.0)))  # two blocks that contradict each other reach farther than a float does
+    return math.exp(
+        max(-700.0, min(value, 700.0))
+    )  # two blocks that contradict each other reach farther than a float does
 
 
 def slope(xs: Sequence[float], ys: Sequence[float]) -> float:
@@ -94,13 +94,13 @@ def p_same(logarithms: Sequence[float]) -> float:
     middle, spread = fmean(logarithms), stdev(logarithms)
     if spread == 0:
         return 1.0 if middle == 0 else 0.0
-    return 2 * float(stdtr(len(logarithms) - 1, -abs(middle) / (spread / math.sqrt(len(logarithms)))))
+    return 2 * _share_below(len(logarithms) - 1, -abs(middle) / (spread / math.sqrt(len(logarithms))))
 
 
 def interval_between(base: Sequence[float], new: Sequence[float], *, confidence: float = CONFIDENCE) -> Interval:
     """Return the ratio of `new` to `base`, two sets of blocks that are no pairs, with Welch's interval."""
     middle, error, freedom = _welch(base, new)
-    reach = float(stdtrit(freedom, (1 + confidence) / 2)) * error
+    reach = _quantile(freedom, (1 + confidence) / 2) * error
     return Interval(_exp(middle), _exp(middle - reach), _exp(middle + reach))
 
 
@@ -127,7 +127,7 @@ def _welch(base: Sequence[float], new: Sequence[float]) -> tuple[float, float, f
 def _upper_tail(distance: float, error: float, freedom: float) -> float:
     if error == 0:
         return 0.0 if distance > 0 else 1.0
-    return float(stdtr(freedom, -distance / error))
+    return _share_below(freedom, -distance / error)
 
 
 def holm(probabilities: Sequence[float]) -> list[float]:
@@ -147,3 +147,17 @@ def word(ratio: Interval, corrected: float, *, confidence: float = CERTAINTY, ma
     if corrected >= 1 - confidence:
         return "unproven"
     return "faster" if ratio.middle < 1 else "slower"
+
+
+def _quantile(freedom: float, share: float) -> float:
+    """Return the point of Student's distribution below which `share` of it lies."""
+    from scipy.special import stdtrit  # noqa: PLC0415 - half of the time that any command takes to start
+
+    return float(stdtrit(freedom, share))
+
+
+def _share_below(freedom: float, point: float) -> float:
+    """Return which share of Student's distribution lies below `point`."""
+    from scipy.special import stdtr  # noqa: PLC0415 - see _quantile
+
+    return float(stdtr(freedom, point))
