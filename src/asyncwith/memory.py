@@ -1,8 +1,8 @@
 """Memory: the bytes that one operation of each arm has in use at its peak, what one more manager adds, and what stays.
 
 One process per loop traces arm after arm. Seen is what Python's own allocators give out, which is all that Python objects
-and libraries written in Cython take. The memory that C libraries get from the system by themselves (of libuv's for instance)
-and the stack of C are not.
+and libraries written in Cython take. Of what C libraries get from the system by themselves only that is seen which stays, where
+the system's allocator tells; of the stacks of C nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from asyncwith.blocks import replace_file
 from asyncwith.child import Child
 from asyncwith.journal import Address, Entry, Journal, Refused, Report, read_entries
 from asyncwith.measuring import DISTORTING
-from asyncwith.memory_process import PATIENCE, turns_of
+from asyncwith.memory_process import PATIENCE, UNSEEN, turns_of
 from asyncwith.rooms import room
 
 __all__ = ["Footprint", "Slope", "Traced", "TracedCell", "read_footprints", "trace_memory", "write_traced"]
@@ -32,10 +32,10 @@ LEAK = 8  # bytes for each operation or manager; no object takes less than 16, a
 class Footprint(Entry):
     """One operation's `peak` beyond what was in use before, and that of a turn of the `empty` loop, in bytes.
 
-    What stays in use after so many `turns` is `once`, what then stays after as many more is `again`; nothing, normally.
+    What stays in use is of so many `turns`: of Python's allocators, and of the system's if that is not `UNSEEN`.
     """
 
-    NAMES = ("peak", "empty", "turns", "once", "again")
+    NAMES = ("peak", "empty", "turns", "stays", "stays_native")
 
     @property
     def peak(self) -> int:
@@ -44,21 +44,26 @@ class Footprint(Entry):
 
     @property
     def stays(self) -> float:
-        """Bytes that each operation leaves in use, or each manager where there is a size.
+        """Bytes that each operation leaves in use, or each manager where there is a size; nothing, normally."""
+        return self._each("stays")
 
-        Less than 0 is nothing, and so is growth that does not happen again, such as that of a table that doubles.
-        """
-        its = self.figures
-        return max(0, min(its["once"], its["again"])) / its["turns"] / (self.size or 1)
+    @property
+    def stays_native(self) -> float | None:
+        """Likewise of the system's allocator, from which C libraries take and Python takes large objects, if it tells."""
+        return None if self.figures["stays_native"] == UNSEEN else self._each("stays_native")
+
+    def _each(self, name: str) -> float:
+        return self.figures[name] / self.figures["turns"] / (self.size or 1)
 
     def sound(self) -> bool:
         """Whether there is a peak, and something was done to see what stays."""
-        return self.figures["peak"] >= 0 and self.figures["turns"] > 0
+        its = self.figures
+        return its["peak"] >= 0 and its["turns"] > 0 and its["stays"] >= 0 and its["stays_native"] >= UNSEEN
 
 
 @dataclass(frozen=True)
 class TracedCell:
-    """One arm on one loop. `peak` is in bytes of one operation, or of one manager where there is a size; so is `stays`.
+    """One arm on one loop. `peak` is in bytes of one operation, or of one manager where there is a size; so is what stays.
 
     `ratio` is that of the peak to the reference loop's. `leaks` is true where what stays is no rounding. A cell with
     `not_traced` has no figures.
@@ -72,7 +77,14 @@ class TracedCell:
     peak: float | None = None
     ratio: float | None = None
     stays: float | None = None
+    stays_native: float | None = None
     leaks: bool = False
+
+    def leak(self) -> str:
+        """Say what leaks. Where Python's allocators show a leak, the system's have the records of `tracemalloc` on it too."""
+        if self.stays is not None and self.stays >= LEAK:
+            return f"{self.stays:,.0f} bytes"
+        return f"{self.stays_native or 0:,.0f} bytes of the system's allocator"
 
 
 @dataclass(frozen=True)
@@ -173,7 +185,8 @@ def _cell(journal: Journal[Footprint], loop: str, address: Address, name: str, s
         peak=its.peak / (size or 1),
         ratio=its.peak / base.peak if base is not None and base.peak > 0 else None,
         stays=its.stays,
-        leaks=its.stays >= LEAK,
+        stays_native=its.stays_native,
+        leaks=max(its.stays, its.stays_native or 0) >= LEAK,
     )
 
 

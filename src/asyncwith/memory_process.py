@@ -6,12 +6,14 @@ which also empties CPython's free lists: what an operation holds, it then has to
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import gc
 import json
 import os
 import sys
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,12 @@ from asyncwith.loops import Loop, find_loop
 from asyncwith.timed import Timed, suspension, time_nothing
 from asyncwith.trace import describe
 
-__all__ = ["PATIENCE", "main", "turns_of"]
+__all__ = ["PATIENCE", "UNSEEN", "main", "turns_of"]
 
-TURNS = 1_000  # of managers or tasks, between two looks at what stays; tables that double have come to rest by then
+TURNS = 500  # of managers or tasks, between two looks at what stays
+SERIES = 4  # of so many; what grows once, as a table that doubles, does not grow in each
 PASSES = 3  # of the loop before a reading: what was put off to the next one is done, and what that put off as well
+UNSEEN = -1  # where the system's allocator does not tell
 PATIENCE = 60  # seconds for an arm, which takes two at most
 LONGEST_REASON = 500  # characters
 
@@ -63,12 +67,10 @@ def _traced(loop: Loop, timed: Timed, size: int | None) -> dict[str, Any]:
 
 
 def _perform(loop: Loop, timed: Timed, size: int | None) -> dict[str, int]:
-    """Return what one operation has in use at its peak, and by how much many of them grow what stays: once, and again."""
+    """Return what one operation has in use at its peak, and by how much each series of them grows what stays, at least."""
     turns = turns_of(size)
-    looks: list[
-        tuple[int, int]
-    ] = []  # bytes in use and at the peak since the look before: before an operation, and after
-    stayed: list[int] = []
+    looks: list[tuple[int, int]] = []  # bytes at the peak since the look before, and in use now
+    stayed: list[tuple[int, int]] = []  # bytes in use by Python, and of the system's allocator
 
     def look() -> int:
         _, peak = tracemalloc.get_traced_memory()
@@ -77,21 +79,47 @@ def _perform(loop: Loop, timed: Timed, size: int | None) -> dict[str, int]:
         tracemalloc.reset_peak()
         return 0
 
-    async def rest() -> int:
+    async def rest() -> tuple[int, int]:
         for _ in range(PASSES):
             await suspension(loop)()
         gc.collect()
-        return tracemalloc.get_traced_memory()[0]
+        return tracemalloc.get_traced_memory()[0], _allocated()
 
     async def operations() -> None:
         await timed(turns, loop, size)
         await rest()
         await timed(1, loop, size, wall=look)
-        for _ in range(3):
-            stayed.append(await rest())
+        stayed.append(await rest())
+        for _ in range(SERIES):
             await timed(turns, loop, size)
+            stayed.append(await rest())
 
     loop.run(operations)
     (_, before), (peak, _) = looks
-    first, second, third = stayed
-    return {"peak": peak - before, "once": second - first, "again": third - second}
+    python, native = (min(after - before for before, after in pairwise(each)) for each in zip(*stayed, strict=True))
+    return {"peak": peak - before, "stays": max(0, python), "stays_native": max(0, native) if MALLINFO else UNSEEN}
+
+
+class _Mallinfo(ctypes.Structure):
+    """What glibc tells of its allocator."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks"),
+            *("uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+MALLINFO = None if sys.platform == "win32" else getattr(ctypes.CDLL(None), "mallinfo2", None)
+if MALLINFO is not None:
+    MALLINFO.restype = _Mallinfo
+
+
+def _allocated() -> int:
+    """Return how many bytes of the system's allocator are in use: by C libraries, and by Python for what is large."""
+    if MALLINFO is None:
+        return 0
+    told = MALLINFO()
+    return int(told.uordblks + told.hblkhd)  # in blocks of its arenas, and in pages of their own

@@ -290,7 +290,7 @@ def print_traced(console: Console, traced: Traced) -> None:
     for cell in traced.cells:
         if cell.leaks:
             name = f"{cell.question}: {_name(cell.arm, cell.size)} on {cell.loop}"
-            console.print(Text(f"{name}: leaks {cell.stays:,.0f} bytes each time"))
+            console.print(Text(f"{name}: leaks {cell.leak()} each time"))
     for loop, reason in dict.fromkeys((cell.loop, cell.not_traced) for cell in traced.cells if cell.not_traced):
         console.print(Text(f"not traced on {loop}: {reason}"), style="dim")
 

@@ -11,11 +11,14 @@ import pytest
 from asyncwith import memory
 from asyncwith.errors import InputError
 from asyncwith.memory import Footprint, read_footprints, trace_memory, write_traced
+from asyncwith.memory_process import MALLINFO, UNSEEN
 
 BLOCK = 10_000  # bytes; what else an operation makes is little beside it
 PROGRAM = f"""
+import ctypes
 from asyncwith import Question
 
+malloc = ctypes.CDLL("ucrtbase" if ctypes.sizeof(ctypes.c_long) == 4 else None).malloc
 tiny = Question("tiny", "What does little hold?")
 kept = []
 dot = b"."
@@ -37,6 +40,10 @@ async def _(n: int) -> None:
 async def _() -> None:
     kept.append(bytes(100))
 
+@tiny.arm("leaks in C", control=True)
+async def _() -> None:
+    malloc(100)
+
 @tiny.arm("makes garbage", control=True)
 async def _() -> None:
     ring = [bytes(100)]
@@ -53,11 +60,11 @@ def hangs():
     time.sleep(1000)
 
 class Late(asyncio.SelectorEventLoop):
-    "Runs twice, for nothing, and then takes its process down."
+    "Runs once, for nothing, and then takes its process down."
     runs = 0
     def run_until_complete(self, future):
         Late.runs += 1
-        if Late.runs > 2 * 3:  # each run is started and closed by as many calls
+        if Late.runs > 3:  # it is started and closed by as many calls
             os.kill(os.getpid(), signal.SIGKILL)
         return super().run_until_complete(future)
 """
@@ -94,15 +101,15 @@ def cells(traced):
 
 
 def footprint(size=None, loop="asyncio", place=0, **figures):
-    its = {"peak": 1_100, "empty": 100, "turns": 10, "once": 0, "again": 0} | figures
+    its = {"peak": 1_100, "empty": 100, "turns": 10, "stays": 0, "stays_native": 0} | figures
     return Footprint("q", "a", size, place, loop, its, {})
 
 
-def test_what_stays_is_what_grows_each_time():
-    assert footprint(once=640, again=640).stays == 64
-    assert footprint(once=64_000, again=0).stays == 0
-    assert footprint(once=-5_000, again=640).stays == 0
-    assert footprint(once=640, again=1_280, size=2).stays == 32
+def test_what_stays_is_told_by_operation_or_manager():
+    assert footprint(stays=640).stays == 64
+    assert footprint(stays=640, size=2).stays == 32
+    assert footprint(stays_native=640).stays_native == 64
+    assert footprint(stays_native=UNSEEN).stays_native is None
 
 
 def test_one_more_manager_costs_what_sizes_differ_by():
@@ -127,13 +134,16 @@ def test_bytes_are_those_that_were_asked_for(folder, tmp_path):
         assert [its.each for its in traced.slopes if its.loop == loop] == [
             pytest.approx(bytes(BLOCK).__sizeof__(), abs=99)
         ]
-        assert {arm for arm, _, its in found if its == loop and found[arm, _, its].leaks} == {"leaks"}
+        leaks = {arm: cell.leak() for (arm, _, its), cell in found.items() if its == loop and cell.leaks}
+        assert leaks.keys() == ({"leaks", "leaks in C"} if MALLINFO else {"leaks"})
         assert found["leaks", None, loop].stays == pytest.approx(bytes(100).__sizeof__(), abs=20)
+        assert "system's" not in leaks["leaks"]
+        assert "system's" in leaks.get("leaks in C", "system's")
     assert ("holds", 20_000, "asyncio") not in found
     assert found["holds", None, "trio"].ratio == 1
-    assert (progress[0], progress[-1]) == ((0, 12), (12, 12))
+    assert (progress[0], progress[-1]) == ((0, 14), (14, 14))
     written = json.loads(write_traced(traced, tmp_path / "run").read_text())
-    assert (written["format"], written["reference"], len(written["cells"])) == (1, "asyncio", 12)
+    assert (written["format"], written["reference"], len(written["cells"])) == (1, "asyncio", 14)
     assert written["provenance"]["python"]
 
 
@@ -154,17 +164,26 @@ def test_what_is_known_is_not_traced_again(folder, tmp_path, monkeypatch):
     assert len(trace_memory([], ["asyncio"], tmp_path, folder=folder).cells) == len(again)
 
 
-def test_a_loop_that_fails_costs_its_own_cells(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "PATIENCE", 1)
-    loops = ["asyncio", "bad=faulty:raises", "hangs=faulty:hangs", "late=faulty:Late"]
-    found = cells(trace_memory(["tiny"], loops, tmp_path / "run", folder=folder))
+def test_a_loop_that_fails_costs_its_own_cells(folder, tmp_path):
+    found = cells(
+        trace_memory([], ["asyncio", "bad=faulty:raises", "late=faulty:Late"], tmp_path / "run", folder=folder)
+    )
     assert found["holds", None, "asyncio"].ratio == 1
     assert found["floor", None, "bad"].not_traced == "OSError('no such loop')"
-    assert "no end after" in found["holds", None, "hangs"].not_traced
-    if sys.platform != "win32":
-        assert {cell.not_traced for (_, _, loop), cell in found.items() if loop == "late"} == {
-            "the process was killed by SIGKILL"
-        }
+    assert found["floor", None, "late"].not_traced
+
+
+def test_a_loop_that_hangs_is_given_up(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "PATIENCE", 1)
+    found = cells(trace_memory([], ["hangs=faulty:hangs"], tmp_path / "run", folder=folder))
+    assert {cell.not_traced for cell in found.values()} == {"no end after 2 s, and deaf to its watchdog"}
+
+
+def test_an_arm_that_ends_the_process_costs_itself_only(folder, tmp_path):
+    (folder / "tiny.py").write_text(PROGRAM.replace("ring = [bytes(100)]", "__import__('os')._exit(3)"))
+    found = cells(trace_memory([], ["asyncio"], tmp_path / "run", folder=folder))
+    assert {arm for (arm, _, _), cell in found.items() if cell.not_traced} == {"makes garbage"}
+    assert "exited with code 3" in found["makes garbage", None, "asyncio"].not_traced
 
 
 def test_footprints_of_another_origin_are_never_mixed(folder, tmp_path):
