@@ -6,19 +6,21 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 from typing import Any
+
+from markupsafe import Markup
 
 from asyncwith.costs import Growth
 from asyncwith.report.building_blocks import building_blocks, draw_terms
 from asyncwith.report.model import NO_LOOP, Address, Cell, Costs, Model, Promise, Question, Run, Witness
 from asyncwith.report.ratios import draw_floor, draw_ratios
 from asyncwith.report.scaling import draw_scaling
-from asyncwith.report.strips import strip
+from asyncwith.report.strips import figures, strip
 from asyncwith.report.traces import group
 from asyncwith.report.views import STATES, Column, Entry, Row, View, tally
-from asyncwith.report.words import VERDICTS, sentences
+from asyncwith.report.words import VERDICTS, duration, sentences
 
 __all__ = ["Page", "pages_of"]
 
@@ -183,4 +185,20 @@ def _cells(model: Model, name: str) -> dict[str, Any]:
         for question in run.costs.questions
         if question.name == name
     ]
-    return {"name": name, "found": found, "strip": strip, "cell_id": _cell_id, "many": len(model.runs) > 1}
+    return {
+        "name": name,
+        "found": found,
+        "strip": strip,
+        "figures": figures,
+        "numbers": _numbers,
+        "duration": duration,
+        "cell_id": _cell_id,
+        "many": len(model.runs) > 1,
+    }
+
+
+@cache
+def _numbers(count: int) -> Markup:
+    """Return the heads of the columns of a table of so many blocks."""
+    heads = "".join(f'<th scope="col">{number}</th>' for number in range(1, count + 1))
+    return Markup(heads)  # noqa: S704 - numbers

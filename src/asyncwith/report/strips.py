@@ -5,13 +5,13 @@ Plain SVG, without the plotting library: there may be hundreds on a page.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from asyncwith.report.model import Interval
 
-__all__ = ["strip"]
+__all__ = ["figures", "strip"]
 
 WIDTH, HEIGHT, EDGE = 240, 44, 6
 
@@ -37,5 +37,12 @@ def strip(values: Sequence[float], interval: Interval | None, described: str) ->
     if interval:
         thick = max(1.0, round(y(interval.low) - y(interval.high), 1))
         drawn = f'<rect x="0" y="{y(interval.high)}" width="{WIDTH}" height="{thick}"/>{drawn}'
-    frame = Markup('<svg class="strip" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>')
-    return frame.format(WIDTH, HEIGHT, described, described, Markup(drawn))  # noqa: S704 - numbers only
+    words = escape(described)
+    frame = f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{words}"><title>{words}</title>'
+    return Markup(f"{frame}{drawn}</svg>")  # noqa: S704 - numbers and escaped words
+
+
+def figures(values: Sequence[float], in_words: Callable[[float], str]) -> Markup:
+    """Return a number for each block as a row of a table."""
+    cells = "".join(f'<td class="number">{escape(in_words(value))}</td>' for value in values)
+    return Markup(cells)  # noqa: S704 - escaped

@@ -29,6 +29,7 @@ VERDICTS = {
     "reference": ("●", "The loop that the others are compared with."),
 }
 MILLION = 1e6
+UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 MOST_NAMED = 6  # clauses in a sentence; the page that the sentence leads to has them all
 
 
@@ -46,8 +47,7 @@ def duration(seconds: float) -> str:
     """Return `seconds` to three digits in the unit that suits it."""
     if abs(seconds) >= 1000:  # noqa: PLR2004 - three digits are not enough
         return f"{seconds:,.0f} s"
-    units = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
-    unit, size = next((each for each in units if abs(seconds) >= each[1]), units[-1])
+    unit, size = next((each for each in UNITS if abs(seconds) >= each[1]), UNITS[-1])
     return f"{seconds / size:#.3g}".rstrip(".") + f" {unit}"
 
 
