@@ -97,12 +97,8 @@ def test_the_body_runs_as_often_as_it_is_asked_to(tmp_path):
 
 def test_the_clocks_are_read_next_to_the_loop(tmp_path):
     (arm,) = question(tmp_path, PROGRAM.replace("seen.append(manager)", "pass", 1)).arms
-    arm.timed.coroutines["asyncio"].__kwdefaults__ = {
-        "@repeat": itertools.repeat,
-        "@wall": iter([5, 25]).__next__,
-        "@cpu": iter([3, 10]).__next__,
-    }
-    assert alone(arm, 1) == (20, 7)
+    arm.timed.coroutines["asyncio"].__kwdefaults__ = {"@repeat": itertools.repeat, "@cpu": iter([3, 10]).__next__}
+    assert finish(arm.timed(1, find_loop("asyncio"), None, wall=iter([5, 25]).__next__)) == (20, 7)
 
 
 def test_a_traceback_shows_the_line_of_the_program(tmp_path):
