@@ -33,6 +33,7 @@ __all__ = ["Count", "Counted", "CountedCell", "count", "read_counts", "write_cou
 
 FORMAT = 1
 SILENCE = 2 * PATIENCE  # seconds; the process that forks starts slowly, but not so slowly
+PAGE = 4096  # bytes
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,10 @@ class _Counter:
     def start(self, loop: str) -> Child:
         environment = {name: value for name, value in os.environ.items() if name not in DISTORTING}
         # Where a name lies in a dictionary decides over instructions, and so does whether a function was linked before.
-        environment |= {"PYTHONHASHSEED": "0", "LD_BIND_NOW": "1"}
+        environment |= {"PYTHONHASHSEED": "0", "LD_BIND_NOW": "1", "ASYNCWITH_PADDING": ""}
+        # The stack begins behind the environment, and what copies to it does so by other instructions from another place.
+        length = sum(len(os.fsencode(name + value)) + 2 for name, value in environment.items())
+        environment["ASYNCWITH_PADDING"] = "x" * (-length % PAGE)
         files = str(self.scratch).replace("%", "%%") + "/%p"
         return Child(
             "asyncwith.counting_process",

@@ -165,6 +165,21 @@ def test_what_is_known_is_not_counted_again(folder, double, tmp_path, monkeypatc
     assert len(count([], ["asyncio"], tmp_path, folder=folder).cells) == 2
 
 
+def test_the_stack_begins_at_the_same_place_whatever_the_environment(folder, double, tmp_path, monkeypatch):
+    lengths = []
+
+    def start(*_, environment, **__):
+        lengths.append(sum(len(name) + len(value) + 2 for name, value in environment.items()) % 4096)
+        raise InterruptedError
+
+    monkeypatch.setattr(counters, "Child", start)
+    for length in (1, 77, 5_000):
+        monkeypatch.setenv("SOMETHING", "x" * length)
+        with pytest.raises(InterruptedError):
+            count([], ["asyncio"], tmp_path / "run", folder=folder)
+    assert lengths == [0, 0, 0]
+
+
 def test_a_loop_that_fails_costs_its_own_cells(folder, double, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     loops = ["asyncio", "bad=faulty:raises", "late=faulty:Late"]
