@@ -124,7 +124,7 @@ def measure(
             work.add_turn()
         else:
             work.add_block()
-    return derive_from(work.blocks(), alone=work.alone, until=plan.until)
+    return derive_from(work.blocks(), alone=work.blocks_alone(), until=plan.until)
 
 
 class Measurement:
@@ -163,6 +163,10 @@ class Measurement:
         """Return the blocks that answer what is asked; the directory may hold others."""
         return [block for block in self.found if block.covers(self.labels, self.loops)]
 
+    def blocks_alone(self) -> list[Block]:
+        """Return those of them in which one loop had the process for itself."""
+        return [block for block in self.alone if block.covers(self.labels, [block.reference])]
+
     def enough(self) -> bool:
         """Tell whether to stop, and report how far we are."""
         blocks = self.blocks()
@@ -175,9 +179,8 @@ class Measurement:
         """Tell whether the loops are to be measured one by one now: after every second block, so that both see the same times."""
         present = {find_loop(spec).id for spec in self._present()}
         turns: dict[str | None, set[str]] = defaultdict(set)
-        for block in self.alone:
-            if block.covers(self.labels, [block.reference]):
-                turns[block.alone].add(block.reference)
+        for block in self.blocks_alone():
+            turns[block.alone].add(block.reference)
         whole = sum(loops >= present for loops in turns.values())
         return len(present) > 1 and whole < min(self.plan.turns, len(self.blocks()) // 2)
 
@@ -286,7 +289,7 @@ class Measurement:
         self.report(Progress(len(blocks), self.plan.least, spent, self.plan.seconds, half_width))
 
     def _spent(self) -> float:
-        return sum(block.seconds for block in (*self.blocks(), *self.alone))
+        return sum(block.seconds for block in (*self.blocks(), *self.blocks_alone()))
 
 
 def _status(code: int) -> str:
