@@ -2,13 +2,16 @@
 
 import math
 import random
+from collections import Counter
 
 import pytest
 
 from asyncwith._tests.synthetic_blocks import make_block
+from asyncwith.arms import load_questions
 from asyncwith.blocks import Record
 from asyncwith.cost_model import CONTRASTS, MissingError, cost_model
-from asyncwith.growth import growth
+from asyncwith.growth import faster_than_size, growth
+from asyncwith.rooms import room
 
 NOTHING = 8
 LOOPS = {"asyncio": 1.0, "uvloop": 0.5}
@@ -76,6 +79,18 @@ def test_building_blocks_are_found_in_what_is_built_of_them():
             assert estimate.seconds * 1e9 == pytest.approx(truth, rel=0.08), term.name
         ratio = term.estimates[1]
         assert ratio.ratio_low < of_uvloop / of_asyncio < ratio.ratio_high, term.name
+
+
+def test_the_bench_room_has_every_arm_that_the_model_is_made_of():
+    arms = {
+        (f"{question.name}: {arm.name}", arm.size)
+        for question in load_questions(room("bench"))
+        for arm in question.arms
+    }
+    sizes = Counter(name for name, size in arms if size is not None)
+    for label in {label for contrast in CONTRASTS for label in contrast.labels}:
+        name = label.removesuffix(" × n")
+        assert (name, None) in arms if name == label else sizes[name] > 2, label
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
@@ -148,6 +163,17 @@ def test_growth_faster_than_linear_is_found_and_nothing_else(cost, power, faster
         assert its.power == pytest.approx(power, abs=0.02)
         assert its.low < its.power < its.high
         assert (its.smallest, its.largest, its.faster) == (100, 10_000, faster)
+
+
+def test_what_grows_faster_is_named_with_its_power_on_each_loop():
+    blocks = blocks_of(
+        {"stacking: arm": (lambda _, n: 3 * n * n, SIZES, False), "stacking: sound": (lambda _, n: n, SIZES, False)},
+        noise=0,
+    )
+    assert faster_than_size(growth(blocks, list(LOOPS))) == [
+        "stacking: arm grows faster than its size: "
+        "from 100 to 10,000 with the power 2.00 ± 0.00 on asyncio, 2.00 ± 0.00 on uvloop"
+    ]
 
 
 def test_what_is_not_proven_to_grow_faster_is_not_said_to():
