@@ -78,6 +78,8 @@ class Child:
             try:
                 line = self._heard.get(timeout=max(0.0, started + limit + GRACE - time.monotonic()))
             except queue.Empty:
+                if _waits_to_be_reaped(self._process):
+                    raise self._lost(Outcome.CRASHED, f"{self._death()}; another one holds its pipe") from None
                 raise self._lost(Outcome.TIMED_OUT, f"no end after {limit:g} s, and deaf to its watchdog") from None
             if line is None:
                 if time.monotonic() - started >= limit:

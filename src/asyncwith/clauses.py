@@ -8,12 +8,12 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from packaging.specifiers import SpecifierSet
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from asyncwith.errors import InputError
 from asyncwith.expectations import Expectation, Expected, resolve
@@ -23,6 +23,8 @@ __all__ = ["Clause", "Level", "clause", "links", "load_chapter", "load_chapters"
 
 Level = Literal["must", "should", "informational"]
 Scenario = Callable[..., Awaitable[None]] | Callable[..., None]
+LEAVABLE = ("tasks", "warnings", "reports", "descriptors", "threads", "process")
+GIVEN = ("trace", "library", "loop")  # what a scenario may take
 PERMANENT_ID = re.compile(r"[A-Z]+-\d{2,3}")
 
 
@@ -42,7 +44,7 @@ class Clause:
     on: Literal["asyncio", "trio"] | None
     posix: bool
     expect: Expectation
-    leaves: frozenset[str]
+    leaves: Collection[str]
     scenario: Scenario
     chapter: str
     line: int
@@ -91,7 +93,7 @@ def clause(
     versions: str = ">=3.10",
     on: Literal["asyncio", "trio"] | None = None,
     posix: bool = False,
-    leaves: Iterable[str] = (),
+    leaves: Collection[str] = (),
 ) -> Callable[[Scenario], Clause]:
     """Declare a clause; the decorated function is its scenario and the function's docstring its claim.
 
@@ -110,6 +112,14 @@ def clause(
                 f"{place}: clause {permanent_id} has no claim", "the docstring of the scenario is the claim"
             )
         links(source)
+        _check_words(f"{place}: clause {permanent_id}", "level", [level], get_args(Level))
+        _check_words(f"{place}: clause {permanent_id}", "on", [on], ["asyncio", "trio", None])
+        _check_words(f"{place}: clause {permanent_id}", "leaves", leaves, LEAVABLE)
+        _check_words(f"{place}: clause {permanent_id}", "argument", inspect.signature(scenario).parameters, GIVEN)
+        try:
+            SpecifierSet(versions)
+        except InvalidSpecifier:
+            raise InputError(f"{place}: clause {permanent_id}: versions {versions!r} is not like '>=3.11'") from None
         return Clause(
             id=permanent_id,
             claim=" ".join(scenario.__doc__.split()),
@@ -119,13 +129,19 @@ def clause(
             on=on,
             posix=posix,
             expect=expect,
-            leaves=frozenset(leaves),
+            leaves=leaves,
             scenario=scenario,
             chapter=Path(scenario.__code__.co_filename).stem.removeprefix("test_"),
             line=scenario.__code__.co_firstlineno,
         )
 
     return declare
+
+
+def _check_words(place: str, name: str, words: Iterable[str | None], known: Collection[str | None]) -> None:
+    for word in words:
+        if word not in known:
+            raise InputError(f"{place}: {name} {word!r} is none of {', '.join(map(repr, known))}")
 
 
 PYTHON_DOCS = "https://docs.python.org/3/"

@@ -32,6 +32,28 @@ def test_an_id_has_one_form(wrong):
         declare(wrong)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"level": "maybe"}, "level 'maybe' is none of 'must', 'should', 'informational'"),
+        ({"on": "twisted"}, "on 'twisted' is none of"),
+        ({"leaves": ["traces"]}, "leaves 'traces' is none of"),
+        ({"versions": "banana"}, "versions 'banana' is not like '>=3.11'"),
+    ],
+)
+def test_a_wrong_word_is_refused_with_those_that_there_are(options, said):
+    with pytest.raises(InputError, match=f"clause TEST-01: {said}"):
+        declare(**options)
+
+
+def test_an_argument_that_nobody_gives_is_refused():
+    async def scenario(trace, database):
+        """Something holds."""
+
+    with pytest.raises(InputError, match="argument 'database' is none of 'trace', 'library', 'loop'"):
+        clause("TEST-01", source="PEP 492", expect=[])(scenario)
+
+
 def test_an_id_is_taken_once(tmp_path):
     body = (
         "from asyncwith import clause\n@clause('TEST-01', source='PEP 492', expect=[])\ndef a(trace):\n    'Holds.'\n"
