@@ -15,7 +15,8 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,12 @@ class LoggedExit(Logged):
 
     async def __aenter__(self) -> object:
         return self
+
+
+async def others_wait() -> None:
+    """Let the other tasks run until all of them wait; none of those here needs more turns."""
+    for _ in range(10):
+        await checkpoint()
 
 
 # Cancelling
@@ -631,6 +638,131 @@ async def a_thread_raises_stop_iteration(trace: Trace) -> None:
         trace("RuntimeError('…') <=", error.__cause__)
 
 
+# Python before 3.13
+@clause(
+    "PAST-31",
+    source="gh-133747; gh-116720; library/asyncio-task.html#task-groups",
+    on="asyncio",
+    versions=">=3.11",
+    expect=["requests left: 0", "exit m with Cancelled", "TimeoutError"],
+)
+async def a_failed_group_inside_a_timeout(trace: Trace) -> None:
+    """A task group that failed takes its own request back, so that a timeout around it still knows its cancellation."""
+
+    async def fail() -> None:
+        raise ValueError("v")
+
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - it runs this
+    try:
+        async with asyncio.timeout(0.01):
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(fail())
+            except BaseExceptionGroup:
+                trace("requests left:", task.cancelling())
+                async with LoggedExit(trace, "m"):
+                    await asyncio.sleep(10)
+    except TimeoutError:
+        trace("TimeoutError")
+
+
+@contextmanager
+def eager_tasks() -> Iterator[None]:
+    """Make the running loop start tasks eagerly for a while."""
+    loop = asyncio.get_running_loop()
+    before = loop.get_task_factory()
+    loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore] # 3.12+
+    try:
+        yield
+    finally:
+        loop.set_task_factory(before)
+
+
+# Python before 3.12.9, uvloop on 3.13
+@clause(
+    "PAST-32",
+    source="gh-128588; library/asyncio-task.html#asyncio.eager_task_factory",
+    on="asyncio",
+    versions=">=3.12",
+    expect=["ExceptionGroup[ValueError('v')]", "requests left: 0", "went on"],
+)
+async def a_task_fails_as_it_is_created(trace: Trace) -> None:
+    """If an eager task of a group has failed already when it is created, no cancellation is left behind by the group."""
+
+    async def fail() -> None:
+        raise ValueError("v")
+
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - it runs this
+    try:
+        with eager_tasks():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fail())
+    except BaseExceptionGroup as error:
+        trace(error)
+    trace("requests left:", task.cancelling())
+    await asyncio.sleep(0)
+    trace("went on")
+
+
+# Python before 3.12.9 and 3.13.2, uvloop on 3.13
+@clause(
+    "PAST-34",
+    source="gh-128550; library/asyncio-task.html#asyncio.eager_task_factory",
+    on="asyncio",
+    versions=">=3.12",
+    expect=["exit creator with Cancelled", "ExceptionGroup[ValueError('v')]"],
+)
+async def a_task_fails_while_its_creator_is_created(trace: Trace) -> None:
+    """A failure in a group reaches also the eager task that is just being created and created the one that failed."""
+
+    async def fail() -> None:
+        raise ValueError("v")
+
+    async def creator() -> None:
+        async with LoggedExit(trace, "creator"):
+            group.create_task(fail())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # a task that is not eager fails only now
+
+    try:
+        with eager_tasks():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(creator())
+    except BaseExceptionGroup as error:
+        trace(error)
+
+
+# Python 3.12 to 3.13.11 and 3.14.0 to 3.14.2
+@clause(
+    "PAST-33",
+    source="gh-142766; reference/datamodel.html#coroutine.close",
+    expect=["coroutine: freed", "generator: freed"],
+)
+async def what_is_closed_before_it_starts(trace: Trace) -> None:
+    """Closing a coroutine or a generator that never started frees its arguments, while the thing itself is kept."""
+
+    class Argument:
+        pass
+
+    async def coroutine(argument: Argument) -> None:
+        async with LoggedExit(trace, "m"):
+            trace("never reached", argument)
+
+    async def generator(argument: Argument) -> AsyncGenerator[Argument, None]:
+        async with LoggedExit(trace, "m"):
+            yield argument
+
+    arguments = [Argument(), Argument()]
+    freed = [weakref.ref(argument) for argument in arguments]
+    closed, never = generator(arguments.pop()), coroutine(arguments.pop())
+    never.close()
+    trace("coroutine:", "kept" if freed[0]() else "freed")
+    await closed.aclose()
+    trace("generator:", "kept" if freed[1]() else "freed")
+
+
 # Locks and their kin
 
 
@@ -655,7 +787,7 @@ async def waiters_cancelled_before_the_release(trace: Trace) -> None:
                 scopes = {name: anyio.CancelScope() for name in "abc"}
                 for name, scope in scopes.items():
                     tasks.start_soon(wait, f"{kind}: {name}", manager, scope)
-                    await anyio.wait_all_tasks_blocked()
+                    await others_wait()
                 scopes["a"].cancel()
                 scopes["b"].cancel()
         async with manager:
@@ -675,7 +807,7 @@ async def a_token_is_promised(trace: Trace) -> None:
     async with anyio.create_task_group() as tasks:
         async with limiter:
             tasks.start_soon(other)
-            await anyio.wait_all_tasks_blocked()
+            await others_wait()
         try:
             limiter.acquire_on_behalf_of_nowait("another still")
         except anyio.WouldBlock:
@@ -703,7 +835,7 @@ async def the_total_of_a_limiter_changes(trace: Trace) -> None:
             tasks.start_soon(work, name)
         for total in 2, 3, 1, 2:
             limiter.total_tokens = total
-            await anyio.wait_all_tasks_blocked()
+            await others_wait()
             state = limiter.statistics()
             trace(f"{state.borrowed_tokens} of {total}, {state.tasks_waiting} wait")
         over.set()
@@ -791,11 +923,11 @@ async def a_cancelled_waiter_is_passed_over(trace: Trace) -> None:
     async with anyio.create_task_group() as tasks:
         for scope in scopes:
             tasks.start_soon(wait, scope)
-            await anyio.wait_all_tasks_blocked()
+            await others_wait()
         async with condition:
             scopes[0].cancel()
             condition.notify()
-        await anyio.wait_all_tasks_blocked()
+        await others_wait()
         scopes[1].cancel()
 
 
@@ -844,7 +976,7 @@ async def a_condition_whose_lock_is_held(trace: Trace) -> None:
     condition = anyio.Condition(lock)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wait)
-        await anyio.wait_all_tasks_blocked()
+        await others_wait()
         async with lock:
             condition.notify()
 
@@ -864,7 +996,7 @@ async def an_item_for_a_cancelled_receiver(trace: Trace) -> None:
         async with sender, receiver:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(receive, scope, received)
-                await anyio.wait_all_tasks_blocked()
+                await others_wait()
                 for each in order.split(", "):
                     scope.cancel() if each == "cancel" else sender.send_nowait("item")
             kept = received or receiver.statistics().current_buffer_used
@@ -901,7 +1033,7 @@ async def an_end_of_a_stream_closes(trace: Trace) -> None:
             with anyio.move_on_after(1):
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(use, words, (lambda: sender.send(None)) if sends else receiver.receive)
-                    await anyio.wait_all_tasks_blocked()
+                    await others_wait()
                     (sender if sender_closes else receiver).close()
 
 
@@ -997,7 +1129,7 @@ async def a_listener_is_closed_by_another_task(trace: Trace) -> None:
         with anyio.move_on_after(1):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(accept)
-                await anyio.wait_all_tasks_blocked()
+                await others_wait()
                 await listener.aclose()
 
 

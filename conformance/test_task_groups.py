@@ -633,7 +633,7 @@ async def leaving_an_empty_group(trace: Trace) -> None:
     "TG-39",
     source="gh-124958",
     level="should",
-    versions=">=3.12.8,!=3.13.0",
+    versions=">=3.11",
     on="asyncio",
     expect=["ExceptionGroup[ValueError('v')]", "freed True"],
 )
