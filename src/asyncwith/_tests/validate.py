@@ -33,6 +33,7 @@ from asyncwith.arms import load_questions
 from asyncwith.blocks import Block, replace_file
 from asyncwith.costs import Costs
 from asyncwith.deriving import derive_from
+from asyncwith.errors import AsyncwithError
 from asyncwith.loops import builtin_loops, find_loop
 from asyncwith.measuring import NORMAL, QUICK, Measurement, Plan
 from asyncwith.slices import Slicer
@@ -263,4 +264,7 @@ def _sequential(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except AsyncwithError as error:
+        sys.exit(f"validate: {error}")
