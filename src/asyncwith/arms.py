@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
+import linecache
 import sys
+import tokenize
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncwith.errors import InputError, UsageError
-from asyncwith.timed import Body, Timed, parsed
+from asyncwith.timed import Body, Timed
 
 __all__ = ["Arm", "Question", "load_questions"]
 
@@ -91,8 +92,11 @@ class Question:
         return declare
 
     def digest(self) -> str:
-        """Return a fingerprint of the program without its comments: figures of other code must never meet under one name."""
-        return hashlib.sha256(ast.unparse(parsed(self.file)).encode()).hexdigest()[:12]
+        """Return a fingerprint of the program without its comments: figures of other code must never meet under one name.
+
+        What it asks counts too: a question about libraries names their versions.
+        """
+        return hashlib.sha256((ast.unparse(parsed(self.file)) + self.asks).encode()).hexdigest()[:12]
 
     def main(self) -> None:
         """Be a pyperf program: `python bench/entering.py --loop trio -o trio.json`."""

@@ -13,6 +13,7 @@ import pytest
 
 from asyncwith._tests.synthetic_blocks import make_block
 from asyncwith.against import measure_against
+from asyncwith.arms import load_questions
 from asyncwith.blocks import read_blocks, replace_file
 from asyncwith.comparing import compare
 from asyncwith.errors import UsageError
@@ -176,6 +177,25 @@ def test_a_survey_tells_what_the_interpreter_has(folder, other):
     assert [label for label, _ in theirs.arms] == ["tiny: floor", "tiny: works", "tiny: only in BASE"]
     assert (theirs.name, theirs.absences) == (ours.name, ours.absences)
     assert Path(theirs.prefix) == other
+
+
+QUOTING = """
+from asyncwith import Question
+
+quoting = Question("quoting", "What does quoting cost?")  # a comment
+one, two = (f"{', '.join(['#'])}", 2)
+
+@quoting.arm("form")
+async def _() -> None:
+    pass
+"""
+
+
+def test_the_digest_of_a_program_is_the_same_on_every_python(tmp_path):
+    """A parsed program is not: this one is written down in three ways by Python 3.10, 3.12 and 3.14."""
+    (tmp_path / "quoting.py").write_text(QUOTING)
+    (question,) = load_questions(tmp_path)
+    assert question.digest() == ""
 
 
 @pytest.mark.parametrize(
