@@ -170,10 +170,9 @@ def test_what_grows_faster_is_named_with_its_power_on_each_loop():
         {"stacking: arm": (lambda _, n: 3 * n * n, SIZES, False), "stacking: sound": (lambda _, n: n, SIZES, False)},
         noise=0,
     )
-    assert faster_than_size(growth(blocks, list(LOOPS))) == [
-        "stacking: arm grows faster than its size: "
-        "from 100 to 10,000 with the power 2.00 ± 0.00 on asyncio, 2.00 ± 0.00 on uvloop"
-    ]
+    (said,) = faster_than_size(growth(blocks, list(LOOPS)))
+    assert said.startswith("stacking: arm grows faster than its size: from 100 to 10,000 with the power ")
+    assert said.endswith("2.00 ± 0.00 on asyncio, 2.00 ± 0.00 on uvloop")
 
 
 def test_what_is_not_proven_to_grow_faster_is_not_said_to():
