@@ -62,20 +62,21 @@ class Host:
     """The child process for one loop with one library."""
 
     def __init__(self, room: Path, loop: str, library: str) -> None:
-        """Start the loop and the library that these words find.
-
-        Raises `NotStarted` if one of them does not start, and `UnknownTarget` if it is nowhere.
-        """
+        """Begin to start the loop and the library that these words find; `wait` until they have."""
         self._child = Child("asyncwith.host", str(room), loop, library, str(START_LIMIT), str(IMPORT_LIMIT))
-        try:
-            with _blaming("loop", "the loop could not be started"):
-                self._child.answer(LOAD_LIMIT)
-                self.version = self._ready(START_LIMIT)
-            with _blaming("library", f"the library {library.partition('=')[0]} cannot be imported"):
-                self._ready(IMPORT_LIMIT)
-        except BaseException:
-            self.close()
-            raise
+        self._library = library.partition("=")[0]
+
+    def wait(self) -> str:
+        """Return the version of the loop when the process is ready.
+
+        Raises `NotStarted` if one of the two does not start, and `UnknownTarget` if it is nowhere.
+        """
+        with _blaming("loop", "the loop could not be started"):
+            self._child.answer(LOAD_LIMIT)
+            version = self._ready(START_LIMIT)
+        with _blaming("library", f"the library {self._library} cannot be imported"):
+            self._ready(IMPORT_LIMIT)
+        return version
 
     def _ready(self, limit: float) -> str:
         message = self._child.answer(limit)
@@ -197,10 +198,16 @@ class Hosts:
         host = Host(self._room, *(self._specs.get(word, word) for word in (check.loop, check.library)))
         with self._lock:
             self._open.add(host)
-            for part in _parts(check):
-                self._failed_starts[part] = 0
             if self._closing:
                 host.close()
+        try:
+            host.wait()
+        except BaseException:
+            self._drop(host)
+            raise
+        with self._lock:
+            for part in _parts(check):
+                self._failed_starts[part] = 0
         self._local.serving = host, _parts(check)
         return host
 
@@ -237,11 +244,12 @@ class LoopStatus:
 
 def loop_status(room: Path, spec: str) -> LoopStatus:
     """Start the loop that `spec` names once in a process of its own and tell what came of it."""
+    host = Host(room, spec, "contextlib")
     try:
-        host = Host(room, spec, "contextlib")
+        return LoopStatus(version=host.wait())
     except UnknownTarget as unknown:
         return LoopStatus(problem=str(unknown), known=False)
     except NotStarted as lost:
         return LoopStatus(problem=lost.reason)
-    host.close()
-    return LoopStatus(version=host.version)
+    finally:
+        host.close()

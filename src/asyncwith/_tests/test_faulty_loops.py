@@ -21,6 +21,7 @@ EXITING = {
     "Aborts": "SIGABRT",
     "ExitsFromThread": "code 1",
     "ExitsWithSuccess": "code 0",
+    "Forks": "code 0; another one holds its pipe",
     "KillsItself": "SIGKILL",
     "KillsItsGroup": "SIGKILL",
     "Segfaults": "SIGSEGV",

@@ -137,3 +137,15 @@ def test_closing_ends_what_still_runs() -> None:
         hosts.submit(Check("PROT-08", "Spins", "contextlib"))
         time.sleep(1)  # whether it starts or spins by now
     assert all(host._child._process.poll() is not None for host in hosts._open)
+
+
+def test_closing_does_not_wait_for_what_starts(tmp_path: Path) -> None:
+    """A library that hangs at import may do so for half a minute, but not when the run is given up."""
+    module = tmp_path / "hangs.py"
+    module.write_text("import pathlib, time\npathlib.Path(__file__).with_name('begun').touch()\ntime.sleep(60)\n")
+    with Hosts(ROOM, {"mine": f"mine={module}"}, jobs=1, limit=5) as hosts:
+        hosts.submit(Check("PROT-08", "asyncio", "mine"))
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.05)
+        started = time.monotonic()
+    assert time.monotonic() - started < 10
