@@ -15,25 +15,29 @@ import anyio
 
 from asyncwith import Question
 
-absent: list[str] = []
+left_out: list[str] = []
 
 
 def find(name: str) -> Any:
     """Return a module, or None where it cannot be imported."""
     try:
         return importlib.import_module(name)
-    except ImportError as error:
-        absent.append(f"{name}: {error}")
+    except Exception as error:  # noqa: BLE001 - one that breaks on this Python takes no other with it
+        left_out.append(f"{name}: {error}")
         return None
 
 
 aiotools, asyncstdlib, contextlib2 = find("aiotools"), find("asyncstdlib.contextlib"), find("contextlib2")
+if aiotools and aiotools.aclosing is contextlib.aclosing:
+    left_out.append(f"aiotools: all that {version('aiotools')} has of this is contextlib's")
+    aiotools = None
+
 here = {"aiotools": aiotools, "anyio": anyio, "asyncstdlib": asyncstdlib, "contextlib2": contextlib2}
 
 libraries = Question(
     "libraries",
     f"What do {', '.join(f'{name} {version(name)}' for name in here if here[name])} take for what contextlib does?"
-    + "".join(f" (Not here: {each}.)" for each in absent),
+    + "".join(f" (Not here: {each}.)" for each in left_out),
 )
 
 
@@ -113,7 +117,7 @@ async def _() -> None:
         pass
 
 
-if aiotools and aiotools.aclosing is not contextlib.aclosing:
+if aiotools:
 
     @libraries.arm("aclosing of aiotools", holds=("aclosing of aiotools",))
     async def _() -> None:

@@ -3,6 +3,7 @@
 import dis
 import itertools
 import linecache
+import sys
 import textwrap
 import time
 import traceback
@@ -196,6 +197,13 @@ def test_the_digest_changes_with_the_code_and_not_with_comments(tmp_path):
     texts = [PROGRAM, PROGRAM + "# a comment\n", PROGRAM.replace("pass", "1", 1)]
     first, second, third = (question(folder, text).digest() for folder, text in zip(folders, texts, strict=True))
     assert first == second != third
+
+
+def test_a_library_that_is_not_here_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "contextlib2", None)
+    (without,) = load_questions(room("bench"), ["libraries"])
+    assert "(Not here: contextlib2: import of contextlib2 halted" in without.asks
+    assert not [arm.name for arm in without.arms if "contextlib2" in arm.name]
 
 
 def test_a_question_that_nobody_asks_is_a_usage_error():
