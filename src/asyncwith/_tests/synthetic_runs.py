@@ -183,12 +183,15 @@ def costs(python: str = "3.11.7", blocks: int = 10) -> dict[str, Any]:
         ],
         "questions": questions,
         "turns": 2,
-        "terms": [_term("class manager", 120.0, dict.fromkeys(LOOPS, 1.0)), _term("one suspension", 2500.0, SLOWNESS)],
+        "terms": [
+            _term("class manager", "construct", 120.0, dict.fromkeys(LOOPS, 1.0)),
+            _term("one suspension", "loop", 2500.0, SLOWNESS),
+        ],
         "growth": [_growth("exit stack", 1.02), _growth("nested", 1.31)],
     }
 
 
-def _term(name: str, nanoseconds: float, ratios: dict[str, float]) -> dict[str, Any]:
+def _term(name: str, owner: str, nanoseconds: float, ratios: dict[str, float]) -> dict[str, Any]:
     """Return a term of the cost model; the last loop lacks the arm that it comes from."""
     estimates: list[dict[str, Any]] = []
     for loop, ratio in ratios.items():
@@ -200,7 +203,7 @@ def _term(name: str, nanoseconds: float, ratios: dict[str, float]) -> dict[str, 
         })  # fmt: skip
     nothing = dict.fromkeys(("seconds", "low", "high", "ratio", "ratio_low", "ratio_high"))
     estimates[-1] |= nothing | {"absent": f"the arm of {name} was not timed", "verdict": "unproven"}
-    return {"name": name, "formula": f"entering: {name}", "owner": "construct", "estimates": estimates}
+    return {"name": name, "formula": f"entering: {name}", "owner": owner, "estimates": estimates}
 
 
 def _growth(arm: str, power: float) -> dict[str, Any]:

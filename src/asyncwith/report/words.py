@@ -112,15 +112,23 @@ def _spoken(column: Column) -> str:
 
 
 def _cost(about: str, costs: Costs) -> Iterable[Sentence]:
+    alike: dict[str, list[str]] = {}
     for question in costs.questions:
         loops: dict[str, list[str]] = {}
         for loop in costs.loops:
             if loop != costs.reference:
                 loops.setdefault(_compared(question, loop), []).append(loop)
-        parts = [f"{listing(names)} {words}" for words, names in loops.items() if words]
-        if parts:
-            text = f"{about}{question.name.capitalize()}, compared with {costs.reference}: {'; '.join(parts)}."
-            yield Sentence(text, "costs", question.name, "quiet")
+        alike.setdefault("; ".join(f"{listing(names)} {words}" for words, names in loops.items() if words), []).append(
+            question.name
+        )
+    for said, questions in alike.items():
+        if said:
+            text = f"{about}{listing(questions).capitalize()}, compared with {costs.reference}: {said}."
+            yield Sentence(text, "costs", questions[0], "quiet")
+    differing = [term.name for term in costs.terms if term.owner == "loop"]
+    if differing:
+        text = f"{about}Of the building blocks of a statement, loops are proven to differ in: {listing(differing)}."
+        yield Sentence(text, "costs", "model", "quiet")
     for said in faster_than_size(costs.growth):
         yield Sentence(f"{about}{said[0].upper()}{said[1:]}.", "costs", said.partition(":")[0], "known")
     if not costs.holds:
