@@ -192,7 +192,7 @@ async def _() -> None:
 
 
 def test_the_digest_of_a_program_is_the_same_on_every_python(tmp_path):
-    """A parsed program is not: this one is written down in three ways by Python 3.10, 3.12 and 3.14."""
+    """A parsed program is not: Python 3.10, 3.12 and 3.14 write this one down in three ways."""
     (tmp_path / "quoting.py").write_text(QUOTING)
     (question,) = load_questions(tmp_path)
     assert question.digest() == "a94704abbc41"
