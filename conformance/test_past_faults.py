@@ -14,8 +14,9 @@ import tempfile
 import threading
 import time
 import traceback
+import types
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -1245,3 +1246,84 @@ def a_provided_portal_is_left_by_an_error(loop: Loop, trace: Trace) -> None:
             raise ValueError("v")
     except ValueError as error:
         trace(error)
+
+
+# anyio 4.15.1
+@clause("PAST-67", source="anyio#1289", expect=["closed: True"])
+async def closing_a_listener_is_cancelled(trace: Trace) -> None:
+    """A listener whose closing is cancelled is closed all the same, though a task still waits for connections."""
+
+    async def accept() -> None:
+        try:
+            await listener.accept()
+        except anyio.ClosedResourceError:
+            pass
+
+    async with anyio.create_task_group() as tasks:
+        listener: Any = (await anyio.create_tcp_listener(local_host="127.0.0.1")).listeners[0]
+        raw = listener.extra(SocketAttribute.raw_socket)
+        tasks.start_soon(accept)
+        await others_wait()
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await listener.aclose()
+    trace("closed:", raw.fileno() < 0)
+
+
+# anyio 4.14.2
+@clause("PAST-68", source="anyio#1267", posix=True, expect=["closed: True"])
+async def closing_a_stream_whose_reader_was_cancelled(trace: Trace) -> None:
+    """A stream may be closed in the moment in which the task that waits for its data is cancelled."""
+
+    async def receive() -> None:
+        with scope:
+            try:
+                await stream.receive()
+            except anyio.ClosedResourceError:
+                pass
+
+    scope = anyio.CancelScope()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "socket")
+        async with await anyio.create_unix_listener(path):
+            stream = await anyio.connect_unix(path)
+            raw = stream.extra(SocketAttribute.raw_socket)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(receive)
+                await others_wait()
+                scope.cancel()
+                await stream.aclose()
+    trace("closed:", raw.fileno() < 0)
+
+
+# Generators
+
+
+# Python before 3.12.4
+@clause("PAST-80", source="gh-117881; PEP 525", expect=["thrown into another: RuntimeError", "the first goes on: 1"])
+def a_busy_generator_is_disturbed(trace: Trace) -> None:
+    """While one `asend()` is under way another can neither be sent nor thrown into: the generator is not disturbed."""
+
+    @types.coroutine
+    def tick() -> Generator[str, None, None]:
+        yield "tick"
+
+    async def numbers() -> AsyncGenerator[int, None]:
+        await tick()
+        yield 1
+
+    generator = numbers()
+    first = generator.asend(None)
+    first.send(None)  # now it waits for the tick
+    try:
+        generator.asend(None).throw(KeyError("k"))
+    except (RuntimeError, KeyError) as error:
+        trace("thrown into another:", type(error).__name__)
+    try:
+        first.send(None)
+    except StopIteration as end:
+        trace("the first goes on:", end.value)
+    try:
+        generator.aclose().send(None)
+    except StopIteration:
+        pass
