@@ -171,7 +171,9 @@ class _Comparing:
             if old is None or new is None:
                 self.not_compared.append(f"{question} was asked in {'NEW' if old is None else 'BASE'} only")
             elif old != new:
-                self.not_compared.append(f"{question}: its program, or the libraries it asks about, are not the same in BASE and NEW")
+                self.not_compared.append(
+                    f"{question}: its program, or the libraries it asks about, are not the same in BASE and NEW"
+                )
             else:
                 common.append(question)
         return common

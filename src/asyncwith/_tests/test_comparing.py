@@ -159,7 +159,9 @@ def test_a_machine_that_is_not_told_is_no_machine():
 
 def test_a_question_of_another_program_is_not_compared_and_an_empty_comparison_does_not_pass():
     comparison = compare_blocks(run(BASE), run(NEW, digests={"entering": "of another"}))
-    assert comparison.not_compared == ("entering: its program, or the libraries it asks about, are not the same in BASE and NEW",)
+    assert comparison.not_compared == (
+        "entering: its program, or the libraries it asks about, are not the same in BASE and NEW",
+    )
     assert (comparison.changes, comparison.exit_code()) == ((), 3)
     assert comparison.sentences() == ["Nothing could be compared"]
 
