@@ -1791,3 +1791,34 @@ def loops_have_queues_of_their_own(trace: Trace, loop: Loop) -> None:
     finally:
         one.close()
         other.close()
+
+
+@clause(
+    "RUN-111",
+    source=f"{EVENTS}#watching-file-descriptors",
+    on="asyncio",
+    level="should",
+    posix=True,
+    expect=["readers called: 1"],
+)
+async def a_reader_that_is_removed_in_its_turn(trace: Trace) -> None:
+    """A reader that is removed when its descriptor is ready already, but before it was called, is not called."""
+    events, called = asyncio.get_running_loop(), list[int]()
+    pairs = [socket.socketpair() for _ in range(2)]
+
+    def reader(number: int) -> None:
+        called.append(number)
+        for ours, _ in pairs:
+            events.remove_reader(ours)
+
+    try:
+        for number, (ours, theirs) in enumerate(pairs):
+            theirs.sendall(b"x")
+            events.add_reader(ours, reader, number)
+        await anyio.sleep(0.01)
+        trace("readers called:", len(called))
+    finally:
+        for ours, theirs in pairs:
+            events.remove_reader(ours)
+            ours.close()
+            theirs.close()
