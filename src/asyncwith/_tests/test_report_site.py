@@ -334,3 +334,4 @@ def test_the_summary_names_what_failed(tmp_path):
     text = report.summary_markdown(looked_at([write_run(tmp_path / "run")]))
     assert "- uvloop fails 2 checks: " in text
     assert "| trio, contextlib | failed |" in text.replace("CPython 3.11.7, ", "")
+    assert "| one suspension | 2.50 µs | 2.51 µs | 1.43 µs | · | loop |" in text

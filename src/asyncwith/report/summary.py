@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from asyncwith.report.model import Costs
 from asyncwith.report.views import STATES, View, failures_of, tally
-from asyncwith.report.words import sentences
+from asyncwith.report.words import duration, sentences
 
 __all__ = ["headlines", "summary_markdown"]
 
@@ -33,6 +34,9 @@ def summary_markdown(view: View) -> str:
         lines += [f"| --- |{' ---: |' * len(states)}"]
         for column, count in zip(columns, counts, strict=True):
             lines.append(f"| {_plain(column.name)} | {' | '.join(str(count[state]) for state in states)} |")
+    for run in model.runs:
+        if run.costs and any(not each.absent for term in run.costs.terms for each in term.estimates):
+            lines += ["", *_terms(run.costs, run.label)]
     failures = [(row, column) for column in columns for row in failures_of(rows, column)]
     if failures:
         lines += ["", "| clause | loop | outcome | reason |", "| --- | --- | --- | --- |"]
@@ -42,6 +46,18 @@ def summary_markdown(view: View) -> str:
     if len(failures) > MOST_FAILURES:
         lines.append(f"\n… and {len(failures) - MOST_FAILURES} more.")
     return "\n".join(lines) + "\n"
+
+
+def _terms(costs: Costs, label: str) -> list[str]:
+    """Return the cost model as a table."""
+    lines = [
+        f"| {_plain(label)}: building block | {' | '.join(map(_plain, costs.loops))} | belongs to |",
+        f"| --- |{' ---: |' * len(costs.loops)} --- |",
+    ]
+    for term in costs.terms:
+        estimates = [duration(each.seconds) if each.seconds is not None else "·" for each in term.estimates]
+        lines.append(f"| {_plain(term.name)} | {' | '.join(estimates)} | {term.owner} |")
+    return lines
 
 
 def _plain(text: str) -> str:
