@@ -1327,3 +1327,23 @@ def a_busy_generator_is_disturbed(trace: Trace) -> None:
         generator.aclose().send(None)
     except StopIteration:
         pass
+
+
+# Python before 3.12.4
+@clause("PAST-81", source="gh-117894; PEP 525", expect=["thrown: KeyError", "again: RuntimeError"])
+def a_closing_is_used_again(trace: Trace) -> None:
+    """What `aclose()` gave is over once an error was thrown into it; using it again is a RuntimeError."""
+
+    async def numbers() -> AsyncGenerator[int, None]:
+        yield 1
+
+    closing = numbers().aclose()
+    uses: dict[str, Callable[[], object]] = {
+        "thrown:": lambda: closing.throw(KeyError("k")),
+        "again:": lambda: closing.send(None),
+    }
+    for words, use in uses.items():
+        try:
+            use()
+        except (KeyError, RuntimeError, StopIteration) as error:
+            trace(words, type(error).__name__)
