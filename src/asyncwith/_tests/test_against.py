@@ -57,7 +57,8 @@ def other(tmp_path):
     """Return another environment of this Python: it has what we depend on, and an asyncwith that is not ours."""
     place = tmp_path / "other environment"
     venv.create(place, symlinks=os.name != "nt")
-    packages = sysconfig.get_path("purelib", "venv", {"base": str(place)})
+    scheme = "nt" if os.name == "nt" else "posix_prefix"
+    packages = sysconfig.get_path("purelib", scheme, {"base": str(place)})
     Path(packages, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     Path(packages, "asyncwith.py").write_text("raise ImportError('this is not the code that measures')")
     return place
