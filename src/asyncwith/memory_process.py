@@ -26,6 +26,7 @@ from asyncwith.trace import describe
 __all__ = ["PATIENCE", "UNSEEN", "main", "turns_of"]
 
 TURNS = 500  # of managers or tasks, between two looks at what stays
+LOOKS = 3  # at the peak of one operation; the least one has no table of the loop in it that happened to double
 SERIES = 4  # of so many; what grows once, as a table that doubles, does not grow in each
 PASSES = 3  # of the loop before a reading: what was put off to the next one is done, and what that put off as well
 UNSEEN = -1  # where the system's allocator does not tell
@@ -87,17 +88,18 @@ def _perform(loop: Loop, timed: Timed, size: int | None) -> dict[str, int]:
 
     async def operations() -> None:
         await timed(turns, loop, size)
-        await rest()
-        await timed(1, loop, size, wall=look)
+        for _ in range(LOOKS):
+            await rest()
+            await timed(1, loop, size, wall=look)
         stayed.append(await rest())
         for _ in range(SERIES):
             await timed(turns, loop, size)
             stayed.append(await rest())
 
     loop.run(operations)
-    (_, before), (peak, _) = looks
+    peaks = [peak - before for (_, before), (peak, _) in zip(looks[::2], looks[1::2], strict=True)]
     python, native = (min(after - before for before, after in pairwise(each)) for each in zip(*stayed, strict=True))
-    return {"peak": peak - before, "stays": max(0, python), "stays_native": max(0, native) if MALLINFO else UNSEEN}
+    return {"peak": min(peaks), "stays": max(0, python), "stays_native": max(0, native) if MALLINFO else UNSEEN}
 
 
 class _Mallinfo(ctypes.Structure):

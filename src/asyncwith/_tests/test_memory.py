@@ -19,6 +19,7 @@ import ctypes
 from asyncwith import Question
 
 malloc = ctypes.CDLL("ucrtbase" if ctypes.sizeof(ctypes.c_long) == 4 else None).malloc
+malloc.restype = None
 tiny = Question("tiny", "What does little hold?")
 kept = []
 dot = b"."
