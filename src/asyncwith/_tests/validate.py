@@ -2,11 +2,12 @@
 
     python -m asyncwith._tests.validate DIRECTORY --minutes 15
 
-Three loops are measured that are asyncio's own: the reference, its identical twin, and one whose suspensions do a little more
-work. Short blocks are collected, each a fresh process, and then taken together in two ways. Disjoint handfuls of consecutive ones
-are runs of their own: in how many of them is the twin called faster or slower? And as many as a run of two minutes has, drawn at
-random without putting back: how often are the twin and the slowed loop called slower? Such draws overlap, so these shares are
-estimates of one truth and no independent trials; but each block is a tenth as long as that of a real run and tells less.
+Three loops are measured that are asyncio's own: the reference, its identical twin, and one that does a little more work in each
+pass, and so in each suspension. Short blocks are collected, each a fresh process, and then taken together in two ways. Disjoint
+handfuls of consecutive ones are runs of their own: in how many of them is the twin called faster or slower? And as many as a run
+of two minutes has, drawn at random without putting back: how often are the twin and the slowed loop called slower? Such draws
+overlap, so these shares are estimates of one truth and no independent trials; but each block is a tenth as long as that of a
+real run and tells less.
 
 Last, widths: this machine's loops, as pyperf measures them one after the other, and in blocks for the same wall time.
 
@@ -87,26 +88,34 @@ async def _(suspend: Suspend) -> None:
 if __name__ == "__main__":
     validating.main()
 """
+# The loops share their classes: a subclass is no identical twin, for the interpreter specialises code for one class at a time.
 LOOPS = """
 import asyncio
+import selectors
 from itertools import repeat
 
 
-class Reference(asyncio.SelectorEventLoop):
-    work = 0
+class Selector(selectors.DefaultSelector):
+    def __init__(self, work):
+        super().__init__()
+        self.work = work
 
-    def call_soon(self, callback, *args, context=None):
+    def select(self, timeout=None):
         for _ in repeat(None, self.work):
             pass
-        return super().call_soon(callback, *args, context=context)
+        return super().select(timeout)
 
 
-class Twin(Reference):
-    pass
+def reference():
+    return asyncio.SelectorEventLoop(Selector(0))
 
 
-class Slowed(Reference):
-    work = {work}
+def twin():
+    return asyncio.SelectorEventLoop(Selector(0))
+
+
+def slowed():
+    return asyncio.SelectorEventLoop(Selector({work}))
 """
 BLOCK = 0.6  # seconds; half of it goes for starting, the rest for some fifty rounds
 TWO_MINUTES = round(120 / NORMAL.block)  # blocks of a run of two minutes
@@ -137,7 +146,7 @@ def main() -> None:
     seconds = 60 * asked.minutes
     room = asked.directory.resolve() / "room"
     _prepare(room, asked.slowdown / 100)
-    loops = [f"{name}={room.parent / 'loops.py'}:{name.capitalize()}" for name in ("reference", "twin", "slowed")]
+    loops = [f"{name}={room.parent / 'loops.py'}:{name}" for name in ("reference", "twin", "slowed")]
     blocks = _collect(room, loops, asked.directory / "repeats", Plan(2, seconds * COLLECTING, BLOCK), "repeats")
     kept = [_say_false_verdicts(blocks), _say_power(blocks), _say_widths(room, asked.directory / "widths", seconds)]
     sys.exit(0 if all(kept) else 1)
@@ -152,7 +161,7 @@ def _prepare(room: Path, slowdown: float) -> None:
     trial = room.parent / "trial.py"
     replace_file(trial, LOOPS.format(work=1000))
     arm = next(arm for arm in load_questions(room)[0].arms if arm.name == SUSPENDING)
-    slicers = [Slicer(find_loop(f"{name}={trial}:{name.capitalize()}")) for name in ("reference", "slowed")]
+    slicers = [Slicer(find_loop(f"{name}={trial}:{name}")) for name in ("reference", "slowed")]
     times = [[slicer.slice(arm.timed, 100, None)[0] / 100 for slicer in slicers] for _ in range(400)]
     plain, laden = map(min, zip(*times, strict=True))  # what others do on the machine only ever adds time
     replace_file(loops, LOOPS.format(work=max(1, round(slowdown * plain / ((laden - plain) / 1000)))))
