@@ -171,6 +171,9 @@ class Hosts:
             return self._not_started(check, lost)
         except UnknownTarget as unknown:
             return Verdict(Outcome.NOT_RUN, str(unknown))
+        except OSError as error:  # the system has no memory, process or descriptor to give
+            self._raise_if_closing()
+            return Verdict(Outcome.CRASHED, f"no process could be started: {error}")
         started, trace = time.monotonic(), list[str]()
         try:
             verdict, spent = host.perform(check.clause, limit, trace)

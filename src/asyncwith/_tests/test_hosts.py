@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -123,6 +124,19 @@ def test_a_process_that_got_away_holds_nobody_up(tmp_path: Path) -> None:
         assert hosts.submit(Check("ACM-02", "asyncio", "mine")).result().outcome is Outcome.PASSED
         started = time.monotonic()
     assert time.monotonic() - started < 10
+
+
+def test_a_system_that_gives_no_process_fails_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be said then, which must not look as if nothing had been asked."""
+
+    def no_child(*_: str) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr("asyncwith.hosts.Child", no_child)
+    with Hosts(ROOM, {}, jobs=1, limit=5) as hosts:
+        verdict = hosts.submit(Check("PROT-08", "asyncio", "contextlib")).result()
+    assert verdict.outcome is Outcome.CRASHED
+    assert verdict.reason == "no process could be started: [Errno 12] Cannot allocate memory"
 
 
 def test_checks_without_a_loop_have_a_process_too() -> None:
