@@ -767,10 +767,10 @@ async def what_is_closed_before_it_starts(trace: Trace) -> None:
 # Locks and their kin
 
 
-# anyio 4.13.0
+# anyio 4.9.0
 @clause(
     "PAST-40",
-    source="anyio#1145",
+    source="anyio#947",
     expect=["Lock: c", "free again", "Semaphore: c", "free again", "CapacityLimiter: c", "free again"],
 )
 async def waiters_cancelled_before_the_release(trace: Trace) -> None:
@@ -909,7 +909,7 @@ async def what_would_block(trace: Trace) -> None:
 
 
 # anyio 4.12.1
-@clause("PAST-45", source=f"anyio#1145; {CONDITIONS}", expect=["notified"])
+@clause("PAST-45", source=f"anyio#1075; {CONDITIONS}", expect=["notified"])
 async def a_cancelled_waiter_is_passed_over(trace: Trace) -> None:
     """A notification is not spent on a task that was cancelled just before: the next that waits gets it."""
 
