@@ -1,44 +1,37 @@
 """What do other libraries take for what contextlib does? Each arm stands beside contextlib's own on the same loop.
 
-Only what is a library's own is timed: aiotools hands on contextlib's, but for an `aclosing` that older ones have.
+Only what is a library's own is timed: aiotools hands on contextlib's, but for an `aclosing` that older ones have. Libraries that
+`asyncwith bench --library` names stand beside those that are known.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib.metadata import version
 from typing import Any
 
 import anyio
 
-from asyncwith import Question
+from asyncwith import Library, Question, libraries_to_time
 
-left_out: list[str] = []
+here, left_out = libraries_to_time()
 
-
-def find(name: str) -> Any:
-    """Return a module, or None where it cannot be imported."""
-    try:
-        return importlib.import_module(name)
-    except Exception as error:  # noqa: BLE001 - one that breaks on this Python takes no other with it
-        left_out.append(f"{name}: {error}")
-        return None
-
-
-aiotools, asyncstdlib, contextlib2 = find("aiotools"), find("asyncstdlib.contextlib"), find("contextlib2")
-if aiotools and aiotools.aclosing is contextlib.aclosing:
-    left_out.append(f"aiotools: all that {version('aiotools')} has of this is contextlib's")
-    aiotools = None
-
-here = {"aiotools": aiotools, "anyio": anyio, "asyncstdlib": asyncstdlib, "contextlib2": contextlib2}
-
+versions = [f"{each.id} {each.version()}" for each in here]
 libraries = Question(
     "libraries",
-    f"What do {', '.join(f'{name} {version(name)}' for name in here if here[name])} take for what contextlib does?"
+    f"What do {', '.join(versions)} and anyio {version('anyio')} take for what contextlib does?"
     + "".join(f" (Not here: {each}.)" for each in left_out),
 )
+
+
+def own(name: str) -> Iterator[tuple[Library, Any]]:
+    """Yield each library that has a `name` of its own, with that; contextlib comes first, the floor of those that follow."""
+    for each in here:
+        found = each.load().get(name)
+        if each.id == "contextlib" or found not in (None, vars(contextlib)[name]):
+            yield each, found
 
 
 class Slotted:
@@ -69,9 +62,6 @@ class Mixed(anyio.AsyncContextManagerMixin):
         yield
 
 
-decorated = contextlib.asynccontextmanager(generator)
-
-
 @libraries.arm("try/finally", floor=True, control=True)
 async def _() -> None:
     await enter()
@@ -81,10 +71,17 @@ async def _() -> None:
         await leave()
 
 
-@libraries.arm("@asynccontextmanager of contextlib", floor=True, holds=("@asynccontextmanager",))
-async def _() -> None:
-    async with decorated():
-        pass
+for library, decorator in own("asynccontextmanager"):
+
+    @libraries.arm(
+        f"@asynccontextmanager of {library.id}",
+        floor=library.id == "contextlib",
+        holds=(f"@asynccontextmanager of {library.spec}",),
+        given={"decorated": decorator(generator)},
+    )
+    async def _(decorated: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+        async with decorated():
+            pass
 
 
 @libraries.arm("AsyncContextManagerMixin of anyio", holds=("@asynccontextmanager",))
@@ -93,73 +90,30 @@ async def _() -> None:
         pass
 
 
-if asyncstdlib:
-    decorated_by_asyncstdlib = asyncstdlib.contextmanager(generator)
+for library, closing in own("aclosing"):
 
-    @libraries.arm("@asynccontextmanager of asyncstdlib", holds=("@asynccontextmanager of asyncstdlib",))
-    async def _() -> None:
-        async with decorated_by_asyncstdlib():
+    @libraries.arm(
+        f"aclosing of {library.id}",
+        floor=library.id == "contextlib",
+        holds=(f"aclosing of {library.spec}",),
+        given={"aclosing": closing},
+    )
+    async def _(aclosing: Callable[[object], AbstractAsyncContextManager[object]]) -> None:
+        async with aclosing(generator()):
             pass
 
 
-if contextlib2:
-    decorated_by_contextlib2 = contextlib2.asynccontextmanager(generator)
+for library, stack_class in own("AsyncExitStack"):
 
-    @libraries.arm("@asynccontextmanager of contextlib2", holds=("@asynccontextmanager of contextlib2",))
-    async def _() -> None:
-        async with decorated_by_contextlib2():
-            pass
-
-
-@libraries.arm("aclosing of contextlib", floor=True, holds=("aclosing",))
-async def _() -> None:
-    async with contextlib.aclosing(generator()):
-        pass
-
-
-if aiotools:
-
-    @libraries.arm("aclosing of aiotools", holds=("aclosing of aiotools",))
-    async def _() -> None:
-        async with aiotools.aclosing(generator()):
-            pass
-
-
-if asyncstdlib:
-
-    @libraries.arm("aclosing of asyncstdlib", holds=("aclosing of asyncstdlib",))
-    async def _() -> None:
-        async with asyncstdlib.closing(generator()):
-            pass
-
-
-if contextlib2:
-
-    @libraries.arm("aclosing of contextlib2", holds=("aclosing of contextlib2",))
-    async def _() -> None:
-        async with contextlib2.aclosing(generator()):
-            pass
-
-
-@libraries.arm("exit stack of contextlib", floor=True, control=True, holds=("exit stack",))
-async def _() -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(Slotted())
-
-
-if asyncstdlib:
-
-    @libraries.arm("exit stack of asyncstdlib", control=True, holds=("exit stack of asyncstdlib",))
-    async def _() -> None:
-        async with asyncstdlib.ExitStack() as stack:
-            await stack.enter_context(Slotted())
-
-
-if contextlib2:
-
-    @libraries.arm("exit stack of contextlib2", control=True, holds=("exit stack of contextlib2",))
-    async def _() -> None:
-        async with contextlib2.AsyncExitStack() as stack:
+    @libraries.arm(
+        f"exit stack of {library.id}",
+        control=True,
+        floor=library.id == "contextlib",
+        holds=(f"exit stack of {library.spec}",),
+        given={"stack_class": stack_class},
+    )
+    async def _(stack_class: type[AsyncExitStack]) -> None:
+        async with stack_class() as stack:
             await stack.enter_async_context(Slotted())
 
 

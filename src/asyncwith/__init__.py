@@ -9,7 +9,7 @@ from __future__ import annotations
 from asyncwith.arms import Question
 from asyncwith.clauses import clause
 from asyncwith.expectations import any_order, by_loop, by_version
-from asyncwith.libraries import Library, Names, register_library
+from asyncwith.libraries import Library, Names, libraries_to_time, register_library
 from asyncwith.loops import Loop, register_loop
 from asyncwith.managers import Logged
 from asyncwith.timed import Suspend
@@ -30,6 +30,7 @@ __all__ = [
     "clause",
     "describe",
     "is_cancellation",
+    "libraries_to_time",
     "programs",
     "register_library",
     "register_loop",

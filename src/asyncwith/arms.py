@@ -7,12 +7,12 @@ import importlib.util
 import linecache
 import sys
 import tokenize
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncwith.errors import InputError, UsageError
-from asyncwith.timed import Body, Timed
+from asyncwith.timed import NOTHING, Body, Timed
 
 __all__ = ["Arm", "Question", "load_questions"]
 
@@ -68,18 +68,20 @@ class Question:
         floor: bool = False,
         holds: Iterable[str] | None = None,
         trio: Body | None = None,
+        given: Mapping[str, object] = NOTHING,
     ) -> Callable[[Body], Body]:
         """Declare an arm; the body of the decorated `async def` is what is timed.
 
         The body may ask for `suspend`, the loop's own way to suspend once (`await suspend()`), and for `n`, which is bound
         to each of `sizes` in turn. Figures are then divided by `n`. A body written for one fixed size names that one size.
-        Where trio does the same by other means, such as a nursery for a task group, `trio` is a function with its body.
+        It may ask for what is `given` as well, by name: so one body serves several arms. Where trio does the same by other
+        means, such as a nursery for a task group, `trio` is a function with its body.
         """
         constructs = tuple(holds) if holds is not None else () if floor else self.holds
 
         def declare(body: Body) -> Body:
             self.file = body.__code__.co_filename
-            timed = Timed(body, trio)
+            timed = Timed(body, trio, given)
             for size in tuple(sizes) or (None,):
                 arm = Arm(self.name, name, size, control, floor, constructs, timed)
                 if arm.label in (other.label for other in self.arms):

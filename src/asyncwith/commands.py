@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 from asyncwith.clauses import load_chapters
 from asyncwith.conforming import Request, conform
 from asyncwith.hosts import loop_status
-from asyncwith.libraries import builtin_libraries
+from asyncwith.libraries import ASKED, builtin_libraries
 from asyncwith.loops import find_loop, known_loops
 from asyncwith.rooms import room
 from asyncwith.running import (
@@ -59,6 +60,7 @@ LOOP = click.option(
 FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 OLD_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 PERCENT = Percent()
+LIBRARIES = "libraries"  # the question about other implementations of contextlib
 FOLDER = click.Path(path_type=Path, file_okay=False)
 OLD_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
@@ -154,6 +156,13 @@ def conform_command(
 @click.argument("questions", nargs=-1, metavar="[QUESTION]…")
 @LOOP
 @click.option(
+    "--library",
+    "libraries",
+    multiple=True,
+    metavar="LIBRARY",
+    help="Time this module or PATH.py beside contextlib (question `libraries`). Repeatable.",
+)
+@click.option(
     "--quick", "plan", flag_value="quick", help="Look at sizes up to 100 only, for about three quarters of a minute."
 )
 @click.option("--rigorous", "plan", flag_value="rigorous", help="Go on for half an hour, for intervals of ±0.5 %.")
@@ -182,6 +191,7 @@ def conform_command(
 def bench_command(
     questions: Sequence[str],
     loops: Sequence[str],
+    libraries: Sequence[str],
     plan: str | None,
     until: float | None,
     counter: str,
@@ -191,9 +201,15 @@ def bench_command(
 ) -> int:
     """Measure what entering and leaving costs, and the ratios between loops.
 
-    The first loop is the one that others are compared with. Without QUESTION all are asked. A construct that fails its clauses
-    on a loop is not timed there. With --against two Pythons are measured in turns, and the exit code is that of `compare`.
+    The first loop is the one that others are compared with. Without QUESTION all are asked; with --library, `libraries`. A
+    construct that fails its clauses on a loop is not timed there. With --against two Pythons are measured in turns, and the
+    exit code is that of `compare`.
     """
+    if libraries:
+        if questions and LIBRARIES not in questions:
+            raise click.UsageError(f"--library is about the question `{LIBRARIES}`: ask that one")
+        questions = questions or [LIBRARIES]
+        os.environ[ASKED] = os.pathsep.join(libraries)
     if fail_on is not None and against is None:
         raise click.UsageError("--fail-on needs --against, the Python to compare with")
     if counter != "time" and against is not None:

@@ -8,18 +8,34 @@ anyio's `AsyncContextManagerMixin`: they have none of contextlib's names, but ar
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from inspect import getattr_static
+from pathlib import Path
 from typing import Any, NoReturn
 
-from asyncwith.errors import UsageError
+from asyncwith.errors import InputError, UsageError
 from asyncwith.loops import load
+from asyncwith.trace import describe
 
-__all__ = ["Library", "MissingName", "Names", "builtin_libraries", "find_library", "register_library"]
+__all__ = [
+    "ASKED",
+    "Library",
+    "MissingName",
+    "Names",
+    "builtin_libraries",
+    "find_library",
+    "libraries_to_time",
+    "register_library",
+]
+
+ASKED = "ASYNCWITH_LIBRARIES"  # the environment variable that hands `bench --library` on to all processes that measure
+TIMED = ("asynccontextmanager", "aclosing", "AsyncExitStack")
 
 
 class MissingName(BaseException):
@@ -58,10 +74,18 @@ class Library:
         """Import the library and return its names."""
         return Names(self, load(self.target))
 
+    @property
+    def spec(self) -> str:
+        """The words by which `find_library` finds it in any process."""
+        known = self.id in BUILTIN or self.id in _entry_points() or self.id == self.target
+        return self.id if known else f"{self.id}={self.target}"
+
     def version(self) -> str:
-        """Return the version of what provides the library."""
+        """Return the version of what provides the library; a file has none but what is in it."""
         if self.package is not None:
             return version(self.package)
+        if self.target.endswith(".py"):
+            return "of content " + hashlib.sha256(Path(self.target).read_bytes()).hexdigest()[:8]
         return "of Python " + sys.version.partition(" ")[0] if self.target == "contextlib" else "version unknown"
 
     def absence(self) -> str | None:
@@ -93,6 +117,13 @@ class Names:
         found = self._fitted(name, getattr(self._module, own))
         setattr(self, name, found)  # a scenario that asks twice gets the same class
         return found
+
+    def get(self, name: str) -> Any:
+        """Return what the library has by contextlib's `name`, or None."""
+        try:
+            return getattr(self, name)
+        except MissingName:
+            return None
 
     def lack(self, name: str) -> NoReturn:
         """Note that the library has no `name`, and raise `MissingName`."""
@@ -174,6 +205,33 @@ BUILTIN = tuple(_registry)
 def builtin_libraries() -> list[Library]:
     """Return the libraries that are known by id without any plugin."""
     return [_registry[id_] for id_ in BUILTIN]
+
+
+def libraries_to_time() -> tuple[list[Library], list[str]]:
+    """Return contextlib and all that have something of their own to time beside it; and which of the known have not, and why.
+
+    Raises `InputError` for one that was asked for and cannot be imported.
+    """
+    here, left_out = [], []
+    for library in builtin_libraries():
+        try:
+            names = library.load()
+        except Exception as error:  # noqa: BLE001 - importing a stranger's library may raise anything
+            left_out.append(f"{library.id}: {library.absence() or error}")
+            continue
+        if library.id == "contextlib" or any(names.get(name) not in (None, vars(contextlib)[name]) for name in TIMED):
+            here.append(library)
+        else:
+            left_out.append(f"{library.id}: all that {library.version()} has of this is contextlib's")
+    for spec in filter(None, os.environ.get(ASKED, "").split(os.pathsep)):
+        library = find_library(spec)
+        try:
+            library.load()
+        except Exception as error:
+            raise InputError(f"--library {spec}: cannot be imported: {describe(error)}") from error
+        if library not in here:
+            here.append(library)
+    return here, left_out
 
 
 @cache

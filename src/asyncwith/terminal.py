@@ -172,7 +172,10 @@ def print_costs(console: Console, costs: Costs) -> None:
     """Print a table per question, and whether the controls held."""
     for question in costs.questions:
         console.print(Text(f"{question.name}: {question.asks}"), style="bold")
-        console.print(table(["", *costs.loops], _rows(question, costs), numbers=True))
+        reference, *others = costs.loops
+        floors = any(cell.of_floor is not None for cell in question.cells)
+        headers = ["", f"{reference}, × floor" if floors else reference, *others]
+        console.print(table(headers, _rows(question, costs), numbers=True))
         console.print()
     _print_terms(console, costs)
     for said in faster_than_size(costs.growth):
@@ -241,6 +244,8 @@ def _rows(question: QuestionCosts, costs: Costs) -> list[list[str]]:
 def _cell(cell: Cell) -> str:
     if cell.not_timed is not None or cell.seconds is None:
         return "not timed"
+    if cell.verdict == "reference" and cell.of_floor not in (None, 1):
+        return f"{duration(cell.seconds)} ×{cell.of_floor:.2f}"
     if cell.ratio is None or cell.verdict == "reference":
         return duration(cell.seconds)
     return f"{cell.ratio:.3f} ±{cell.half_width:.1%} {cell.verdict}"

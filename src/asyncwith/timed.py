@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache, partial
 from itertools import repeat
 from time import perf_counter_ns, thread_time_ns
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any, cast
 
 from asyncwith.errors import InputError
@@ -25,7 +25,7 @@ Body = Callable[..., Any]
 Suspend = Callable[[], Awaitable[object]]
 Clock = Callable[[], int]
 TimedCoroutine = Callable[..., Awaitable[tuple[int, int]]]  # of operations, suspend, n: wall, CPU
-GIVEN = {"n", "suspend"}  # what an arm may ask for: its size, and how the loop suspends
+GIVEN = {"n", "suspend"}  # what any arm may ask for: its size, and how the loop suspends
 
 # Thread time costs a system call, so it is read outside of the wall time.
 TEMPLATE = """
@@ -37,15 +37,19 @@ async def timed(operations, suspend, n, *, repeat=None, wall=None, cpu=None):
     wall_spent = wall() - wall_start
     return wall_spent, cpu() - cpu_start
 """
+NOTHING: Mapping[str, object] = MappingProxyType({})
 TOOLS = {"@repeat": repeat, "@wall": perf_counter_ns, "@cpu": thread_time_ns}
 
 
 class Timed:
-    """What is timed of an arm: the same body on every loop, unless trio has one of its own."""
+    """What is timed of an arm: the same body on every loop, unless trio has one of its own.
 
-    def __init__(self, body: Body, trio: Body | None = None) -> None:
-        common = compile_timed(body)
-        self.coroutines = {"asyncio": common, "trio": common if trio is None else compile_timed(trio)}
+    `given` are objects that a body may ask for by name beside those that any arm may have.
+    """
+
+    def __init__(self, body: Body, trio: Body | None = None, given: Mapping[str, object] = NOTHING) -> None:
+        common = compile_timed(body, given)
+        self.coroutines = {"asyncio": common, "trio": common if trio is None else compile_timed(trio, given)}
 
     def __call__(
         self, operations: int, loop: Loop, n: int | None, *, wall: Clock = perf_counter_ns
@@ -89,26 +93,28 @@ class _Unspeakable(ast.NodeTransformer):
         return node
 
 
-def compile_timed(function: Body) -> TimedCoroutine:
-    """Return the coroutine function that times the body of `function`.
+def compile_timed(function: Body, given: Mapping[str, object] = NOTHING) -> TimedCoroutine:
+    """Return the coroutine function that times the body of `function`, which may ask for what is `given` by name.
 
     Raises `InputError` for a body that cannot stand in a loop between two clocks.
     """
-    definition = _definition(function)
+    definition = _definition(function, GIVEN | given.keys())
     tree = _Unspeakable(definition.lineno).visit(ast.parse(TEMPLATE))
     outer = cast("ast.AsyncFunctionDef", cast("ast.Module", tree).body[0])
     outer.name = definition.name
     loop = next(node for node in outer.body if isinstance(node, ast.For))
     loop.body = definition.body
+    outer.args.kwonlyargs += [ast.arg(name, lineno=definition.lineno, col_offset=0) for name in given]
+    outer.args.kw_defaults += [None] * len(given)
     made: dict[str, Any] = {}
     code = compile(cast("ast.Module", tree), function.__code__.co_filename, "exec", dont_inherit=True)
     exec(code, function.__globals__, made)  # noqa: S102 - the program's own text among the program's own names
     timed = made[definition.name]
-    timed.__kwdefaults__ = TOOLS
+    timed.__kwdefaults__ = {**TOOLS, **given}
     return cast("TimedCoroutine", timed)
 
 
-def _definition(function: Body) -> ast.AsyncFunctionDef:
+def _definition(function: Body, given: Collection[str]) -> ast.AsyncFunctionDef:
     """Return the parsed definition of `function`, if its body can be lifted out."""
     if not isinstance(function, FunctionType):
         raise InputError(f"{function!r} cannot be an arm", "decorate an `async def`")
@@ -127,8 +133,9 @@ def _definition(function: Body) -> ast.AsyncFunctionDef:
             "an arm may use names of its module only",
         )
     asked = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-    if not asked <= GIVEN:
-        raise InputError(f"{place}: an arm is given `n` and `suspend`, not {', '.join(sorted(asked - GIVEN))}")
+    if unknown := asked.difference(given):
+        known = " and ".join(f"`{name}`" for name in sorted(given))
+        raise InputError(f"{place}: an arm is given {known}, not {', '.join(sorted(unknown))}")
     for bad in _leaving(node.body):
         raise InputError(
             f"{code.co_filename}:{bad.lineno}: `{ast.unparse(bad)}` would leave the timed loop",

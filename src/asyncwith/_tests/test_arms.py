@@ -13,6 +13,7 @@ import pytest
 
 from asyncwith.arms import load_questions
 from asyncwith.errors import InputError, UsageError
+from asyncwith.libraries import ASKED
 from asyncwith.loops import find_loop
 from asyncwith.rooms import room
 from asyncwith.slices import LONG, TRIES, Slicer, deep
@@ -202,8 +203,46 @@ def test_the_digest_changes_with_the_code_and_not_with_comments(tmp_path):
 def test_a_library_that_is_not_here_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "contextlib2", None)
     (without,) = load_questions(room("bench"), ["libraries"])
-    assert "(Not here: contextlib2: import of contextlib2 halted" in without.asks
+    assert "(Not here: contextlib2: there is no module 'contextlib2" in without.asks
     assert not [arm.name for arm in without.arms if "contextlib2" in arm.name]
+
+
+def test_a_library_that_is_asked_for_stands_beside_the_known_ones(tmp_path, monkeypatch):
+    own = tmp_path / "own.py"
+    own.write_text("from contextlib import *\nclass AsyncExitStack(AsyncExitStack): pass\n")
+    monkeypatch.setenv(ASKED, f"mine={own}")
+    (question,) = load_questions(room("bench"), ["libraries"])
+    names = [arm.name for arm in question.arms]
+    assert names[names.index("exit stack of contextlib") :][-1] == "exit stack of mine"
+    assert "aclosing of mine" not in names  # it is contextlib's
+    assert question.arms[-1].holds == (f"exit stack of mine={own}",)
+    assert "mine of content " in question.asks
+
+
+@pytest.mark.parametrize("content", ["1 / 0", None])
+def test_a_library_that_cannot_be_imported_is_an_input_error(tmp_path, monkeypatch, content):
+    own = tmp_path / "own.py"
+    if content is not None:
+        own.write_text(content)
+    monkeypatch.setenv(ASKED, str(own))
+    with pytest.raises(InputError, match=r"own\.py: cannot be imported: "):
+        load_questions(room("bench"), ["libraries"])
+
+
+def test_one_body_serves_several_arms_by_what_it_is_given(tmp_path):
+    program = """
+from asyncwith import Question
+example = Question("example", "?")
+seen = []
+for each in "ab":
+    @example.arm(each, given={"own": each})
+    async def _(own):
+        seen.append(own)
+"""
+    first, second = question(tmp_path, program).arms
+    alone(first, 1)
+    alone(second, 2)
+    assert names(first)["seen"] == ["a", "b", "b"]
 
 
 def test_a_question_that_nobody_asks_is_a_usage_error():
