@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
 from asyncwith.lending import LEND
 from asyncwith.verdicts import Outcome
@@ -25,6 +25,7 @@ __all__ = ["Child", "Lost"]
 
 # What a child runs first. Nothing in the folder that people are in may shadow an import of ours: that is `-P`, but for 3.10 too.
 START = "import sys; sys.path[:] = [p for p in sys.path if p]" + LEND
+PAUSES = (0.05, 0.5)  # seconds before the second try and before the third to start a process
 GRACE = 1.0  # seconds that the watchdog inside gets before the one outside kills
 LAST_WORDS = 4000  # characters kept of what a lost process wrote
 LONGEST_MESSAGE = 2**24  # bytes; who writes more without a line end floods the pipe
@@ -48,15 +49,8 @@ class Child:
     ) -> None:
         """Start `main()` of `module`, a module of ours, `under` another program if that is given."""
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [*under, sys.executable, "-c", f"{START}from {module} import main; main()", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._words,
-            bufsize=0,
-            env=environment,
-            start_new_session=True,
-        )
+        command = [*under, sys.executable, "-c", f"{START}from {module} import main; main()", *arguments]
+        self._process = _start(command, self._words, environment)
         self._heard: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         threading.Thread(target=self._hear, daemon=True, name=f"hear {module}").start()
 
@@ -157,6 +151,28 @@ class Child:
         for stream in (self._process.stdin, self._words):  # its output is closed by `_hear`
             with suppress(OSError):
                 stream.close()  # type: ignore[union-attr] # a pipe was asked for
+
+
+def _start(command: Sequence[str], words: IO[bytes], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    """Start a process; what the system has not got to give at first it may have a moment later."""
+    for pause in PAUSES:
+        try:
+            return _popen(command, words, environment)
+        except OSError:
+            time.sleep(pause)
+    return _popen(command, words, environment)
+
+
+def _popen(command: Sequence[str], words: IO[bytes], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own module
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=words,
+        bufsize=0,
+        env=environment,
+        start_new_session=True,
+    )
 
 
 def _waits_to_be_reaped(process: subprocess.Popen[bytes]) -> bool:

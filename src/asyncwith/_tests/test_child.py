@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +62,22 @@ def test_what_a_dead_process_started_is_ended_as_well(pid_file: Path) -> None:
         "os._exit(0)",
     )
     assert not runs(int(pid_file.read_text()))
+
+
+def test_a_process_that_cannot_be_started_at_first_is_tried_again(
+    pid_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = [OSError(errno.EAGAIN, "not now"), OSError(errno.ENOMEM, "nor now")]
+    popen = subprocess.Popen
+
+    def refusing(*args: Any, **kwargs: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return popen(*args, **kwargs)
+
+    monkeypatch.setattr(subprocess, "Popen", refusing)
+    assert lost(pid_file.parent, "os._exit(7)").reason == "the process exited with code 7"
+    assert not refusals
 
 
 def runs(pid: int) -> bool:
