@@ -206,7 +206,8 @@ class _Answer:
         )
         if self._compared(label, loop):
             ratio = interval(its.ratios)
-            agree = ratio.low <= 1 <= ratio.high or math.log(ratio.middle) * fmean(its.cpu_ratios) > 0
+            proven = not (ratio.low <= 1 <= ratio.high or ratio.within(MARGIN))  # to differ by more than nothing
+            agree = not proven or math.log(ratio.middle) * fmean(its.cpu_ratios) > 0
             cell = replace(
                 cell,
                 ratio=ratio.middle,
