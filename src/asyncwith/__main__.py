@@ -1,4 +1,4 @@
-"""The door of the program: every error that a person is to read becomes one line on the standard error and exit code 2."""
+"""The door of the program: every error that a person is to read becomes one line on the standard error, and an exit code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def main() -> None:
     try:
         sys.exit(asyncwith(standalone_mode=False))
     except AsyncwithError as error:
-        _end(str(error))
+        _end(str(error), error.exit_code)
     except click.ClickException as error:
         _end(error.format_message())
     except (click.Abort, KeyboardInterrupt):
@@ -45,9 +45,9 @@ def _open_streams() -> None:
             getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
-def _end(message: str) -> None:
+def _end(message: str, code: int = 2) -> None:
     click.echo(f"asyncwith: {' '.join(message.split())}", err=True)
-    sys.exit(2)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Every error this project raises for a person to read: what happened, where, and what to type next.
 
-They are caught in one place, the command line, which prints them on one line and exits with 2.
+They are caught in one place, the command line, which prints them on one line and exits with their exit code.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ class AsyncwithError(Exception):
 
     Not a frozen dataclass, although it is data: `contextlib` assigns `__traceback__` to what passes through it (clause ACM-32).
     """
+
+    exit_code = 2  # a usage or input error, unless a class says otherwise
 
     def __init__(self, message: str, hint: str = "") -> None:
         """`message` says what was seen, `hint` what to do about it."""

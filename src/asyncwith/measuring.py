@@ -103,6 +103,8 @@ Report = Callable[[Progress], None]
 class NothingMeasuredError(AsyncwithError):
     """No block could be measured, so there is nothing to conclude from."""
 
+    exit_code = 3
+
 
 def measure(
     questions: Sequence[str],

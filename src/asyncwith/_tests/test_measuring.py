@@ -150,8 +150,9 @@ def test_a_block_whose_process_was_killed_by_somebody_else_is_measured_again(fol
 
 
 def test_a_reference_loop_that_does_not_run_is_the_end(folder, tmp_path):
-    with pytest.raises(NothingMeasuredError, match=r"mine.*no such loop"):
+    with pytest.raises(NothingMeasuredError, match=r"mine.*no such loop") as raised:
         measure([], [f"mine={tmp_path / 'faulty.py'}:raises", "asyncio"], tmp_path / "run", SHORT, folder=folder)
+    assert raised.value.exit_code == 3
 
 
 def test_two_loops_of_one_name_are_a_usage_error(folder, tmp_path):
