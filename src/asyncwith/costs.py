@@ -10,7 +10,18 @@ from typing import Any, Literal
 from asyncwith.blocks import replace_file
 from asyncwith.statistics import Interval, Word
 
-__all__ = ["Cell", "Control", "ControlKind", "Costs", "Estimate", "Growth", "Owner", "QuestionCosts", "Term", "write_costs"]
+__all__ = [
+    "Cell",
+    "Control",
+    "ControlKind",
+    "Costs",
+    "Estimate",
+    "Growth",
+    "Owner",
+    "QuestionCosts",
+    "Term",
+    "write_costs",
+]
 
 FORMAT = 1
 
