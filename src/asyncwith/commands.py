@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from asyncwith.running import (
     newest_run,
     report_runs,
     run_all,
+    run_of_bench,
     run_programs,
     trace_run,
 )
@@ -186,8 +186,10 @@ def conform_command(
     "-o",
     "--output",
     type=FOLDER,
-    help="Write blocks, costs and pyperf files into this directory; go on with what it holds.",
+    help="Write blocks, costs and pyperf files into this directory, and go on with what it holds (default: one below "
+    "asyncwith-runs, which is gone on with if the same command was interrupted).",
 )
+@click.option("--resume", is_flag=True, help="Go on with what was interrupted, or fail if nothing was.")
 def bench_command(
     questions: Sequence[str],
     loops: Sequence[str],
@@ -198,6 +200,7 @@ def bench_command(
     against: str | None,
     fail_on: float | None,
     output: Path | None,
+    resume: bool,
 ) -> int:
     """Measure what entering and leaving costs, and the ratios between loops.
 
@@ -216,23 +219,24 @@ def bench_command(
         raise click.UsageError("--against is about time: count into two directories and `asyncwith compare` them")
     if counter != "time" and (plan or until):
         raise click.UsageError("--quick, --rigorous and --until are about time: counts are exact at once")
-    with tempfile.TemporaryDirectory(prefix="asyncwith-") as scratch:
+    asked = {
+        "questions": list(questions),
+        "loops": list(loops),
+        "libraries": list(libraries),
+        "plan": [plan, until],
+        "counter": counter,
+        "against": against,
+    }
+    with run_of_bench(output, asked, resume=resume) as run:
         if counter == "instructions":
-            return count_run(questions, loops, output or Path(scratch), keep=output is not None)
+            return count_run(questions, loops, run)
         if counter == "memory":
-            return trace_run(questions, loops, output or Path(scratch), keep=output is not None)
+            return trace_run(questions, loops, run)
         if against is not None:
             return against_run(
-                against,
-                questions,
-                loops,
-                plan or "normal",
-                until,
-                output or Path(scratch),
-                fail_on=fail_on or MARGIN,
-                keep=output is not None,
+                against, questions, loops, plan or "normal", until, run, fail_on=MARGIN if fail_on is None else fail_on
             )
-        return bench_run(questions, loops, plan or "normal", until, output or Path(scratch), keep=output is not None)
+        return bench_run(questions, loops, plan or "normal", until, run)
 
 
 @asyncwith.command("compare")

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import time
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from asyncwith.errors import InputError, UsageError
+from asyncwith.errors import AsyncwithError, InputError, UsageError
 
 __all__ = ["DEFAULT_PARENT", "RunDirectory", "open_run"]
 
 DEFAULT_PARENT = Path("asyncwith-runs")
 FORMAT = 1
+OURS = {"run.json", "run.lock"}  # what a run that has begun has in its directory
 
 
 @dataclass(frozen=True)
@@ -37,18 +40,34 @@ class RunDirectory:
         _write(self.path, self.asked, "finished")
         self.lock.release()
 
+    def __enter__(self) -> RunDirectory:
+        return self
 
-def open_run(path: Path | None, asked: dict[str, Any]) -> RunDirectory:
-    """Return the directory for a run of what is `asked`: an interrupted run of the same, or a new one.
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Take the directory away if it was made for words that turned out to be wrong, and holds nothing yet."""
+        self.lock.release()
+        if isinstance(error, AsyncwithError) and {each.name for each in self.path.iterdir()} <= OURS:
+            shutil.rmtree(self.path)
+
+
+def open_run(path: Path | None, asked: dict[str, Any], *, resume: bool = False) -> RunDirectory:
+    """Return the directory for a run of what is `asked`: an interrupted run of the same, or a new one unless `resume` is set.
 
     `path` names it; without, it is found or made below `asyncwith-runs`. Raises `UsageError` if `path` holds something else,
-    or a run that is still going on.
+    or a run that is still going on, and if there is nothing to resume.
     """
     asked = {**asked, "python": platform.python_version()}
     if path is None:
         for each in sorted(DEFAULT_PARENT.glob("*/run.json"), reverse=True):
             if _state(each) == ("started", asked) and (lock := _lock(each.parent)) is not None:
                 return RunDirectory(each.parent, asked, resumed=True, lock=lock)
+        if resume:
+            raise UsageError(
+                f"below {DEFAULT_PARENT} there is no interrupted run of the same words",
+                "leave out --resume to begin one",
+            )
         path = _unused(DEFAULT_PARENT / _stamp())
     resumed = (path / "run.json").exists()
     if resumed:

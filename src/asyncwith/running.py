@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from asyncwith.against import SIDES, measure_against
+from asyncwith.arms import load_questions
 from asyncwith.comparing import compare
 from asyncwith.conforming import Conformed, Request, conform
 from asyncwith.costs import Costs, write_costs
@@ -50,6 +53,7 @@ __all__ = [
     "newest_run",
     "report_runs",
     "run_all",
+    "run_of_bench",
     "run_programs",
     "trace_run",
 ]
@@ -60,14 +64,30 @@ TRACED = ("entering", "stacking", "sharing")  # what a form holds, one more mana
 PROVEN_FAILURE, NOTHING = 1, 3  # exit codes
 
 
-def bench_run(
-    questions: Sequence[str], loops: Sequence[str], plan: str, until: float | None, run: Path, *, keep: bool
-) -> int:
+@contextmanager
+def run_of_bench(output: Path | None, asked: dict[str, Any], *, resume: bool) -> Iterator[Path]:
+    """Yield the directory to measure into: `output`, or one below `asyncwith-runs` that is gone on with if it is interrupted.
+
+    `asked` tells what must be the same then. Raises `UsageError` if there is nothing to `resume`.
+    """
+    if output is not None:
+        if resume and not (output.is_dir() and any(output.iterdir())):
+            raise UsageError(f"{output} holds nothing to go on with", "leave out --resume to begin")
+        yield output
+        return
+    code = {question.name: question.digest() for question in load_questions(room("bench"), asked["questions"])}
+    with open_run(None, {**asked, "code": code, "packages": provenance()["packages"]}, resume=resume) as run:
+        if run.resumed:
+            note(f"Going on with the measurement in {run.path}, which was interrupted.")
+        yield run.path
+        run.finish()
+
+
+def bench_run(questions: Sequence[str], loops: Sequence[str], plan: str, until: float | None, run: Path) -> int:
     """Measure into the directory `run`, print the tables, and return the exit code."""
     costs = _measure(questions, loops, _plan(plan, until), run)
     print_costs(answer(), costs)
-    if keep:
-        say(f"\nThe figures are in {run}; `asyncwith report {run}` makes a page of them.")
+    say(f"\nThe figures are in {run}; `asyncwith report {run}` makes a page of them.")
     return 0 if costs.holds else NOTHING
 
 
@@ -80,7 +100,6 @@ def against_run(
     run: Path,
     *,
     fail_on: float,
-    keep: bool,
 ) -> int:
     """Measure another Python and this one in turns into the directory `run`, print the tables, and return the exit code."""
     chosen = _plan(plan, until)
@@ -98,13 +117,12 @@ def against_run(
     for each in runs:
         _write(derive(each, until=chosen.until), each)
     print_comparison(answer(), comparison)
-    if keep:
-        base, new = runs
-        say(f"\nThe runs are {base} and {new}; `asyncwith compare {base} {new}` says this again.")
+    base, new = runs
+    say(f"\nThe runs are {base} and {new}; `asyncwith compare {base} {new}` says this again.")
     return comparison.exit_code()
 
 
-def count_run(questions: Sequence[str], loops: Sequence[str], run: Path, *, keep: bool) -> int:
+def count_run(questions: Sequence[str], loops: Sequence[str], run: Path) -> int:
     """Count instructions into the directory `run`, print the tables, and return the exit code."""
     with progress_bar("count") as bar:
         counted = count(
@@ -115,12 +133,11 @@ def count_run(questions: Sequence[str], loops: Sequence[str], run: Path, *, keep
         )
     write_counted(counted, run)
     print_counted(answer(), counted)
-    if keep:
-        say(f"\nThe counts are in {run / 'instructions.json'}.")
+    say(f"\nThe counts are in {run / 'instructions.json'}.")
     return 0 if any(cell.ratio is not None for cell in counted.cells) else NOTHING
 
 
-def trace_run(questions: Sequence[str], loops: Sequence[str], run: Path, *, keep: bool) -> int:
+def trace_run(questions: Sequence[str], loops: Sequence[str], run: Path) -> int:
     """Trace memory into the directory `run`, print the tables, and return the exit code."""
     with progress_bar("trace") as bar:
         traced = trace_memory(
@@ -131,8 +148,7 @@ def trace_run(questions: Sequence[str], loops: Sequence[str], run: Path, *, keep
         )
     write_traced(traced, run)
     print_traced(answer(), traced)
-    if keep:
-        say(f"\nThe figures are in {run / 'memory.json'}.")
+    say(f"\nThe figures are in {run / 'memory.json'}.")
     if any(cell.leaks for cell in traced.cells):
         return PROVEN_FAILURE
     return 0 if any(cell.peak is not None for cell in traced.cells) else NOTHING
@@ -200,11 +216,11 @@ def run_programs(loops: Sequence[str], library: str, n: int, seed: int, jobs: in
 
 
 def newest_run() -> Path:
-    """Return the newest run below `asyncwith-runs`; `UsageError` if there is none."""
-    found = sorted(path.parent for path in DEFAULT_PARENT.glob("*/run.json"))
+    """Return the newest run below `asyncwith-runs` that has something to report; `UsageError` if there is none."""
+    found = {path.parent for name in ("outcomes.jsonl", "costs.json") for path in DEFAULT_PARENT.glob(f"*/{name}")}
     if not found:
         raise UsageError(f"there is no run below {DEFAULT_PARENT}", "name one, or make one with `asyncwith run`")
-    return found[-1]
+    return max(found)
 
 
 def report_runs(runs: Sequence[Path], output: Path | None, *, single_file: bool, form: str) -> int:
@@ -244,25 +260,27 @@ def run_all(loops: Sequence[str], output: Path | None) -> int:
     """Judge, measure quickly and report; return the exit code of the worst."""
     # Whatever would make the results of before and after an interruption two different things.
     asked = {"loops": list(loops), "edition": edition(room("conformance")), "packages": provenance()["packages"]}
-    run = open_run(output, asked)
-    if run.resumed:
-        note(f"Going on with the run in {run.path}, which was interrupted.")
-    conformed = _conform(loops, run.path)
-    if conformed.interrupted:
-        note("asyncwith: interrupted; the same command goes on")
-        return 130
-    reference = [] if not loops or "asyncio" in loops else ["asyncio"]
-    try:
-        costs: Costs | None = _measure([], [*reference, *loops], QUICK, run.path)
-    except NothingMeasuredError as error:
-        costs = None
-        note(f"asyncwith: nothing was measured: {error}")
-    page = build_page([run.path], run.path / "report", single_file=False)
-    measured = "nothing was measured" if costs is None else f"{costs.blocks} blocks were measured, {controls(costs)}"
-    say(f"\n{sentence(conformed)}; {measured}; the page is {page.as_uri()}")
-    run.finish()
-    code = conformed.tally.exit_code()
-    return code or (0 if costs is not None and costs.holds else NOTHING)
+    with open_run(output, asked) as run:
+        if run.resumed:
+            note(f"Going on with the run in {run.path}, which was interrupted.")
+        conformed = _conform(loops, run.path)
+        if conformed.interrupted:
+            note("asyncwith: interrupted; the same command goes on")
+            return 130
+        reference = [] if not loops or "asyncio" in loops else ["asyncio"]
+        try:
+            costs: Costs | None = _measure([], [*reference, *loops], QUICK, run.path)
+        except NothingMeasuredError as error:
+            costs = None
+            note(f"asyncwith: nothing was measured: {error}")
+        page = build_page([run.path], run.path / "report", single_file=False)
+        measured = (
+            "nothing was measured" if costs is None else f"{costs.blocks} blocks were measured, {controls(costs)}"
+        )
+        say(f"\n{sentence(conformed)}; {measured}; the page is {page.as_uri()}")
+        run.finish()
+        code = conformed.tally.exit_code()
+        return code or (0 if costs is not None and costs.holds else NOTHING)
 
 
 def _conform(loops: Sequence[str], run: Path) -> Conformed:
