@@ -145,11 +145,18 @@ def conform(request: Request, progress: Callable[[int, Tally], None]) -> Conform
 
 
 def _try_to_write(path: Path) -> None:
-    """Raise `UsageError` now if a file cannot be written when all has been judged."""
+    """Raise `UsageError` now if a file cannot be written when all has been judged; leave it as it was."""
+    is_new = not path.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
+            end = file.tell()
             file.write("\n")
+            file.flush()
+            if path.is_file():  # and no device
+                file.truncate(end)
+        if is_new:
+            path.unlink()
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
 

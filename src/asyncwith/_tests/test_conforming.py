@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from asyncwith.conforming import Request, conform
+from asyncwith.errors import UsageError
 from asyncwith.hosts import Hosts
 
 ASYNCWITH = (sys.executable, "-m", "asyncwith")
@@ -57,6 +58,16 @@ def test_a_failure_is_1_and_tells_its_story(tmp_path, faulty_library):
     assert done.returncode == 1
     assert "expected" in done.stdout
     assert f"again: asyncwith conform -k UTIL-01 --loop asyncio --library {faulty_library}" in done.stdout
+
+
+@pytest.mark.parametrize("before", [None, "what was there"])
+def test_wrong_words_leave_the_file_for_the_verdicts_as_it_was(tmp_path, before):
+    junit = tmp_path / "junit.xml"
+    if before is not None:
+        junit.write_text(before)
+    with pytest.raises(UsageError, match="no loop 'nope'"):
+        conform(Request(loops=["nope"], junit_xml=junit), lambda *_: None)
+    assert (junit.read_text() if junit.exists() else None) == before
 
 
 def test_a_fault_of_our_own_is_told_and_1(monkeypatch):
