@@ -3,6 +3,7 @@
 import dis
 import itertools
 import linecache
+import re
 import sys
 import textwrap
 import time
