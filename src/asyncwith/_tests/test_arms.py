@@ -204,7 +204,7 @@ def test_the_digest_changes_with_the_code_and_not_with_comments(tmp_path):
 def test_a_library_that_is_not_here_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "contextlib2", None)
     (without,) = load_questions(room("bench"), ["libraries"])
-    assert "(Not here: contextlib2: there is no module 'contextlib2" in without.asks
+    assert re.search(r"[(]Not here: contextlib2: (there is no module|contextlib2 is not installed)", without.asks)
     assert not [arm.name for arm in without.arms if "contextlib2" in arm.name]
 
 
