@@ -618,7 +618,7 @@ async def cancelled_from_another_thread(trace: Trace) -> None:
             await asyncio.Event().wait()
 
     def cancel() -> None:
-        time.sleep(0.02)  # until the loop sleeps in its selector with nothing to do
+        time.sleep(0.02)  # until the loop sleeps in its selector: no event can tell that it does
         asyncio_loop.call_soon_threadsafe(task.cancel)
 
     asyncio_loop, thread = asyncio.get_running_loop(), threading.Thread(target=cancel)

@@ -648,7 +648,7 @@ async def two_tasks_cannot_share_one_use(trace: Trace, library: Names) -> None:
         try:
             async with manager:
                 trace("second: body")
-        except Exception:
+        except Exception:  # nobody promises with which error
             trace("second: refused")
         refused.set()
 

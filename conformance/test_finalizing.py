@@ -1019,7 +1019,7 @@ async def dropped_in_another_thread(trace: Trace) -> None:
     await anext(generators[0])
 
     def drop() -> None:
-        time.sleep(0.005)  # until the loop waits
+        time.sleep(0.005)  # until the loop sleeps in its selector: no event can tell that it does
         generators.clear()
 
     thread = threading.Thread(target=drop)

@@ -963,7 +963,7 @@ async def runtime_error_of_the_generator(trace: Trace, library: Names) -> None:
     async def manager(new: Exception, cause: Exception | None) -> AsyncIterator[None]:
         try:
             yield
-        except Exception:
+        except Exception:  # a ValueError and a StopAsyncIteration
             if cause is None:
                 raise new  # noqa: B904 - the implicit context is the point
             raise new from cause

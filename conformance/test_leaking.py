@@ -483,16 +483,19 @@ async def a_manager_that_was_left_keeps_nothing(trace: Trace, library: Names) ->
     async def generator() -> AsyncGenerator[Thing, None]:
         yield Thing()
 
+    def fail(references: list[Any]) -> None:
+        failure = Failure()
+        references.append(weakref.ref(failure))
+        try:
+            raise failure
+        finally:
+            del failure
+
     async def use(manager: Any, references: list[Any]) -> None:
         async with manager as value:
             references.append(weakref.ref(value))
             del value
-            failure = Failure()
-            references.append(weakref.ref(failure))
-            try:
-                raise failure
-            finally:
-                del failure
+            fail(references)
 
     async def fill(stack: Any, references: list[Any]) -> None:
         async with stack:
@@ -500,12 +503,7 @@ async def a_manager_that_was_left_keeps_nothing(trace: Trace, library: Names) ->
             references.append(weakref.ref(thing))
             stack.callback(id, thing)
             del thing
-            failure = Failure()
-            references.append(weakref.ref(failure))
-            try:
-                raise failure
-            finally:
-                del failure
+            fail(references)
 
     def state(reference: Any) -> str:
         return "freed" if reference() is None else "alive"

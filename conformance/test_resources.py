@@ -134,7 +134,7 @@ async def a_rollback_needs_a_shield(trace: Trace, library: Names) -> None:
         trace("shielded:" if shield else "unshielded:", "begin")
         try:
             yield
-        except BaseException:
+        except BaseException:  # a cancellation rolls back as well
             trace("rollback begins")
             with anyio.CancelScope(shield=shield):
                 await checkpoint()
@@ -163,7 +163,7 @@ async def a_task_cancelled_by_asyncio_can_roll_back(trace: Trace, library: Names
         trace("begin")
         try:
             yield
-        except BaseException:
+        except BaseException:  # a cancellation rolls back as well
             trace("rollback begins")
             await asyncio.sleep(0)
             await asyncio.sleep(0)

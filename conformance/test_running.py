@@ -994,7 +994,7 @@ def the_executor_of_the_loop(trace: Trace, loop: Loop) -> None:
         raise failure
 
     def last() -> None:
-        time.sleep(0.02)  # long enough that a run that does not wait is over before
+        time.sleep(0.02)  # so that a run that does not wait is over before: an event would have it wait
         finished.append(True)
 
     async def main() -> None:
@@ -1674,7 +1674,7 @@ async def threads_wake_the_loop_again_and_again(trace: Trace) -> None:
     events, soon = asyncio.get_running_loop(), 0
 
     def wake(woken: asyncio.Event) -> None:
-        time.sleep(0.001)  # until the loop waits
+        time.sleep(0.001)  # until the loop sleeps in its selector: no event can tell that it does
         begun.append(time.monotonic())
         events.call_soon_threadsafe(woken.set)
 
