@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -38,7 +39,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(ABC):
     """One arm on one loop: its figures by name, and `origin`, all that must be equal where entries stand together."""
 
     NAMES: ClassVar[tuple[str, ...]]  # of the figures
@@ -56,9 +57,9 @@ class Entry:
         """Where the arm stands."""
         return self.question, self.place
 
+    @abstractmethod
     def sound(self) -> bool:
         """Whether the figures can be what they are said to be."""
-        raise NotImplementedError
 
 
 E = TypeVar("E", bound=Entry)
