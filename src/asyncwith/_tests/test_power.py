@@ -15,7 +15,7 @@ from asyncwith._tests.power import faulty_loops, faulty_parts, statements, subtl
 from asyncwith._tests.power.catalogue import catalogue, survivors
 from asyncwith._tests.power.faults import Finding, judge
 from asyncwith._tests.power.mutants import mutants, original
-from asyncwith._tests.power.mutated_loops import mutated_loops
+from asyncwith._tests.power.mutated import mutated_loops
 from asyncwith._tests.power.rewritten import REWRITTEN, rewritten
 from asyncwith.clauses import Clause, load_chapters
 from asyncwith.rooms import room

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from asyncwith._tests.power import faulty_loops, faulty_parts, generators, mutants, statements, subtle_loops
+from asyncwith._tests.power import faulty_loops, faulty_parts, generators, mutants, mutated, statements, subtle_loops
 from asyncwith._tests.power.faults import CONTROL, Fault, seeded_room
-from asyncwith._tests.power.mutated_loops import mutated_loops
 from asyncwith._tests.power.rewritten import rewritten
 from asyncwith.hosts import NO_LOOP
 
@@ -25,6 +24,7 @@ __all__ = ["KINDS", "Survivor", "catalogue", "survivors"]
 KINDS = {
     "loop": "asyncio's own loop with one fault each, as a new loop might have it",
     "mutated": "asyncio's own loop, mutated",
+    "mutated-part": "what managers stand on in asyncio, anyio and trio, mutated",
     "library": "the asynchronous half of contextlib, mutated and rewritten",
     "statement": "the statement `async with` itself, replaced by its expansion with one fault",
     "compiler": "the compiler, which refuses the wrong programs or tells the wrong lines",
@@ -59,6 +59,7 @@ def catalogue(kind: str, chapters: Path, folder: Path) -> list[Fault]:
     seeding = {
         "loop": _loops,
         "mutated": _mutated_loops,
+        "mutated-part": _mutated_parts,
         "library": _libraries,
         "statement": _statements,
         "compiler": _compilers,
@@ -74,7 +75,7 @@ def _loops(chapters: Path, _: Path) -> list[Fault]:
         id_ = factory.__name__ + "+eager" * eager + "+debug" * debugged
         spec = f"{id_}={sys.modules[factory.__module__].__file__}:{factory.__name__}"
         name = CONTROL if factory is faulty_loops.Control else factory.__name__
-        return Fault("loop", name, chapters, (id_,), specs={id_: spec}, hidden="asyncio")
+        return Fault("loop", name, chapters, (id_,), specs={id_: spec}, hidden="asyncio", fatal=True)
 
     found: list[type[faulty_loops.Base]] = [faulty_loops.Control]
     found += [each for module in (faulty_loops, subtle_loops) for each in faulty_loops.faults(module)]
@@ -83,10 +84,19 @@ def _loops(chapters: Path, _: Path) -> list[Fault]:
 
 def _mutated_loops(chapters: Path, folder: Path) -> list[Fault]:
     found = [Fault("mutated", CONTROL, chapters, ("asyncio",), hidden="asyncio")]
-    for number, (name, text) in enumerate(mutated_loops()):
+    for number, (name, text) in enumerate(mutated.mutated_loops()):
         path, id_ = folder / f"loop_{number:04}.py", f"mutated_{number:04}"
         path.write_text(text, encoding="utf-8")
-        found.append(Fault("mutated", name, chapters, (id_,), specs={id_: f"{id_}={path}:make"}, hidden="asyncio"))
+        specs = {id_: f"{id_}={path}:make"}
+        found.append(Fault("mutated", name, chapters, (id_,), specs=specs, hidden="asyncio", fatal=True))
+    return found
+
+
+def _mutated_parts(chapters: Path, folder: Path) -> list[Fault]:
+    kind, control = "mutated-part", f"from {mutated.__name__} import same_parts\n\nsame_parts()\n"
+    found = [Fault(kind, CONTROL, seeded_room(folder / kind, chapters, control), ("asyncio", NO_LOOP, "trio"))]
+    for number, (name, loops, text) in enumerate(mutated.mutated_parts()):
+        found.append(Fault(kind, name, seeded_room(folder / f"{kind}-{number:04}", chapters, text), loops, fatal=True))
     return found
 
 
@@ -123,7 +133,8 @@ def _parts(chapters: Path, folder: Path) -> list[Fault]:
 def _seeded(
     kind: str, chapters: Path, folder: Path, module: str, named: Sequence[tuple[str, tuple[str, ...]]]
 ) -> list[Fault]:
+    text = f"from {module} import seed\n\nseed({{!r}})\n"
     return [
-        Fault(kind, name, seeded_room(folder / f"{kind}-{number}", chapters, module, name), loops)
+        Fault(kind, name, seeded_room(folder / f"{kind}-{number}", chapters, text.format(name)), loops)
         for number, (name, loops) in enumerate(named)
     ]

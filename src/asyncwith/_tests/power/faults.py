@@ -35,6 +35,7 @@ class Fault:
     library: str = "contextlib"
     specs: Mapping[str, str] = field(default_factory=dict)
     hidden: str = ""  # the loop that it is compared with, where the faulty one has a name of its own
+    fatal: bool = False  # whether it may be that nothing starts, which no run overlooks
 
     def checks(self, clauses: Mapping[str, Clause]) -> list[Check]:
         """Return the checks in which the fault might show."""
@@ -65,8 +66,8 @@ class Finding:
 
     @property
     def mislaid(self) -> bool:
-        """Whether not the clauses failed but the seeding: only a faulty loop may be what cannot be started."""
-        return self.unstarted is not None and not self.fault.specs
+        """Whether not the clauses failed but the seeding: most faults leave the loop able to start."""
+        return self.unstarted is not None and not self.fault.fatal
 
     @property
     def gross(self) -> bool:
@@ -79,12 +80,12 @@ class Finding:
         return next((each for each in self.failed.values() if each.reason.startswith(UNSTARTED)), None)
 
 
-def seeded_room(folder: Path, chapters: Path, module: str, fault: str) -> Path:
-    """Make a room in `folder` with the chapters of `chapters` and, before them, `fault` of the module `module`."""
+def seeded_room(folder: Path, chapters: Path, text: str) -> Path:
+    """Make a room in `folder` with the chapters of `chapters` and, before them, a file with the `text` that seeds a fault."""
     folder.mkdir()
     for chapter in chapters.glob("test_*.py"):
         (folder / chapter.name).symlink_to(chapter.resolve())
-    (folder / "test_000.py").write_text(f"from {module} import seed\n\nseed({fault!r})\n", encoding="utf-8")
+    (folder / "test_000.py").write_text(text, encoding="utf-8")
     return folder
 
 

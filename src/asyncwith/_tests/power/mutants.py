@@ -73,21 +73,23 @@ def mutants() -> Iterator[Mutant]:
     """Yield every mutant of the asynchronous half of contextlib, top to bottom."""
     body = ast.parse(inspect.getsource(contextlib)).body
     control = [ast.unparse(top) for top in body]
-    for index, mutant in mutations(body, HALF):
+    for index, mutant in mutations(body, HALF, but=SYNCHRONOUS):
         source = "\n".join([*control[:index], mutant.source, *control[index + 1 :]])
         yield Mutant(mutant.name, mutant.line, source)
 
 
-def mutations(body: list[ast.stmt], names: Collection[str]) -> Iterator[tuple[int, Mutant]]:
+def mutations(
+    body: list[ast.stmt], names: Collection[str], *, but: Collection[str] = ()
+) -> Iterator[tuple[int, Mutant]]:
     """Yield the mutations of those classes and functions of `body` that are in `names`: where it stands in the body, and
-    the mutant, whose source is that of the one class or function.
+    the mutant, whose source is that of the one class or function. Functions that are called as in `but` stay as they are.
     """
     seen: Counter[str] = Counter()
     for index, top in enumerate(body):
-        if not isinstance(top, ast.FunctionDef | ast.ClassDef) or top.name not in names:
+        if not isinstance(top, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or top.name not in names:
             continue
         control = ast.unparse(top)
-        for place, slot, node in _walk((ast.Module(body, []), "body", index), top, ""):
+        for place, slot, node in _walk((ast.Module(body, []), "body", index), top, "", but):
             for after in _changes(node, slot):
                 changed = _with(body, index, slot, after)
                 if changed == control or not _compiles(changed):
@@ -99,7 +101,7 @@ def mutations(body: list[ast.stmt], names: Collection[str]) -> Iterator[tuple[in
                 yield index, Mutant(name, getattr(node, "lineno", 0), changed)
 
 
-def _walk(slot: Slot, node: ast.AST, place: str) -> Iterator[tuple[str, Slot, ast.AST]]:
+def _walk(slot: Slot, node: ast.AST, place: str, but: Collection[str]) -> Iterator[tuple[str, Slot, ast.AST]]:
     """Yield `node` and every node below it that may be changed, with the qualified name around it and where it hangs."""
     yield place or "module", slot, node
     if isinstance(node, ast.Raise):  # how an error is worded is free; that it is raised is not
@@ -110,9 +112,9 @@ def _walk(slot: Slot, node: ast.AST, place: str) -> Iterator[tuple[str, Slot, as
         for index, child in enumerate(value) if isinstance(value, list) else ((None, value),):
             if not isinstance(child, ast.AST) or name in ("annotation", "returns", "ctx"):
                 continue
-            if isinstance(child, ast.FunctionDef) and child.name in SYNCHRONOUS:
+            if isinstance(child, ast.FunctionDef) and child.name in but:
                 continue
-            yield from _walk((node, name, index), child, place)
+            yield from _walk((node, name, index), child, place, but)
 
 
 def _compiles(source: str) -> bool:
@@ -223,7 +225,7 @@ def _arguments(node: ast.AST, _: Slot) -> Iterator[ast.AST]:
 def _rename(node: ast.AST, _: Slot) -> Iterator[ast.AST]:
     if isinstance(node, ast.Attribute) and node.attr in SWAPPED_NAMES:
         yield ast.Attribute(node.value, SWAPPED_NAMES[node.attr], node.ctx)
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("__a"):
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in SWAPPED_NAMES:
         changed = copy.copy(node)
         changed.name = SWAPPED_NAMES[node.name]
         yield changed
