@@ -628,6 +628,7 @@ async def nested_managers_of_many_tasks_stay_apart(trace: Trace) -> None:
 @clause(
     "CONC-22",
     source="library/contextlib.html#single-use-reusable-and-reentrant-context-managers",
+    level="informational",
     expect=["first: enter", "second: refused", "first: body", "first: exit"],
 )
 async def two_tasks_cannot_share_one_use(trace: Trace, library: Names) -> None:

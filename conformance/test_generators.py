@@ -44,9 +44,9 @@ async def before_and_after_the_yield(trace: Trace, library: Names) -> None:
     trace("after")
 
 
-@clause("ACM-02", source=TESTS, expect=["enter", "RuntimeError from StopAsyncIteration(), hidden: True"])
+@clause("ACM-02", source=TESTS, expect=["enter", "RuntimeError"])
 async def generator_without_yield(trace: Trace, library: Names) -> None:
-    """A generator that ends before its `yield` is a RuntimeError at enter, `from None`; the body does not run."""
+    """A generator that ends before its `yield` is a RuntimeError at enter; the body does not run."""
 
     @library.asynccontextmanager
     async def manager() -> AsyncIterator[None]:
@@ -59,7 +59,7 @@ async def generator_without_yield(trace: Trace, library: Names) -> None:
         async with manager():
             trace("body")
     except RuntimeError as error:
-        trace(type(error), f"from {chain(error.__context__)}, hidden:", error.__suppress_context__)
+        trace(type(error))
 
 
 @clause(
@@ -547,10 +547,10 @@ async def arguments_handed_on(trace: Trace, library: Names) -> None:
     "ACM-22",
     source=ASYNCCONTEXTMANAGER,
     level="should",
-    expect=["made", "TypeError", "made", "TypeError"],
+    expect=["made", "refused", "made", "refused"],
 )
 async def wrong_kind_of_function(trace: Trace, library: Names) -> None:
-    """A coroutine function or a plain generator function can be decorated and called; enter is the TypeError."""
+    """A coroutine function or a plain generator function can be decorated and called; enter is the error."""
 
     async def coroutine() -> None:
         """Never awaited by anybody but this scenario."""
@@ -564,8 +564,8 @@ async def wrong_kind_of_function(trace: Trace, library: Names) -> None:
         try:
             async with manager:
                 trace("body")
-        except Exception as error:
-            trace(type(error))
+        except Exception:  # nobody promises with which error
+            trace("refused")
         made.close()
 
 
@@ -1327,7 +1327,7 @@ async def an_awaitable_that_is_yielded(trace: Trace, library: Names) -> None:
         trace("awaited:", await given)
 
 
-@clause("ACM-75", source="Lib/contextlib.py", level="should", expect=["RuntimeError cause: None"])
+@clause("ACM-75", source="Lib/contextlib.py", level="should", expect=["RuntimeError shown alone: True"])
 async def a_generator_without_yield_has_no_cause(trace: Trace, library: Names) -> None:
     """The RuntimeError of a generator without `yield` does not show the StopAsyncIteration that gave it away."""
 
@@ -1340,7 +1340,8 @@ async def a_generator_without_yield_has_no_cause(trace: Trace, library: Names) -
         async with manager():
             pass
     except RuntimeError as error:
-        trace(type(error), "cause:", error.__cause__)
+        context = None if error.__suppress_context__ else error.__context__
+        trace(type(error), "shown alone:", error.__cause__ is context is None)
 
 
 @clause(
