@@ -343,16 +343,14 @@ def generator_based_managers(trace: Trace, library: Names) -> None:
     ],
 )
 def parents_of_the_managers(trace: Trace, library: Names) -> None:
-    """contextlib's managers have the abstract classes as parents and do not only look like it, so they can be
-    subscripted too.
-    """
+    """contextlib's managers are of the abstract classes, and can be subscripted as these can."""
 
     async def manager() -> AsyncIterator[None]:
         yield
 
     def show(name: str, kind: Any) -> None:
-        asynchronous = library.AbstractAsyncContextManager in kind.__mro__
-        synchronous = library.AbstractContextManager in kind.__mro__
+        asynchronous = issubclass(kind, library.AbstractAsyncContextManager)
+        synchronous = issubclass(kind, library.AbstractContextManager)
         trace(f"{name}:", " ".join(["asynchronous"] * asynchronous + ["synchronous"] * synchronous))
         trace("generic:", typing.get_origin(kind[int]) is kind)
 
