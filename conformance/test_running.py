@@ -1363,6 +1363,22 @@ async def the_exception_handler_can_be_asked_for(trace: Trace) -> None:
         logger.removeHandler(records)
 
 
+@clause("RUN-125", source=HANDLER, on="asyncio", level="should", expect=["refused", "still: True"])
+async def what_cannot_be_called_is_no_handler(trace: Trace) -> None:
+    """An exception handler that cannot be called is refused, and the one that was set stays."""
+
+    def handler(events: object, context: dict[str, Any]) -> None:
+        trace("not called")
+
+    events = asyncio.get_running_loop()
+    events.set_exception_handler(handler)
+    try:
+        events.set_exception_handler("nonsense")  # type: ignore[arg-type] # what is refused
+    except Exception:  # nobody promises with which error
+        trace("refused")
+    trace("still:", events.get_exception_handler() is handler)
+
+
 @clause(
     "RUN-99",
     source=f"{EVENTS}#asyncio.loop.call_exception_handler",
