@@ -6,9 +6,11 @@ a new process.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,11 +59,49 @@ def explore_all(
     for spec in specs:
         if spec != NO_LOOP:
             find_loop(spec)
+    processes = _Processes()
     with ThreadPoolExecutor(jobs) as executor:
-        return list(executor.map(lambda spec: _explore(spec, library, n, seed, progress), specs))
+        try:
+            return list(executor.map(lambda spec: _explore(spec, library, n, seed, progress, processes), specs))
+        except BaseException:  # Ctrl-C: without this the threads would go on to the last program
+            processes.end()
+            raise
 
 
-def _explore(spec: str, library: str, n: int, seed: int, progress: Callable[[str, int], object]) -> Explored:
+class _Processes:
+    """The processes that run programs now, so that all of them can be ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: list[Child] = []
+        self._ended = False
+
+    @contextmanager
+    def one(self) -> Iterator[Child]:
+        """Yield a new process, and end it. Raises `CancelledError` when all have been ended."""
+        with self._lock:
+            if self._ended:
+                raise CancelledError
+            child = Child("asyncwith.exploring_process")
+            self._running.append(child)
+        try:
+            yield child
+        finally:
+            with self._lock:
+                self._running.remove(child)
+                child.close()
+
+    def end(self) -> None:
+        """End them all, and let no other one begin."""
+        with self._lock:
+            self._ended = True
+            for child in self._running:
+                child.close()
+
+
+def _explore(
+    spec: str, library: str, n: int, seed: int, progress: Callable[[str, int], object], processes: _Processes
+) -> Explored:
     loop: Loop | None = None if spec == NO_LOOP else find_loop(spec)
     found = Explored(loop.id if loop else spec)
     started = time.monotonic()
@@ -76,24 +116,22 @@ def _explore(spec: str, library: str, n: int, seed: int, progress: Callable[[str
     while not found.reason and found.programs < n and len(found.findings) < ENOUGH:
         first = at + 1
         request = {"loop": spec, "library": library, "n": n - found.programs, "seed": seed, "first": first}
-        child = Child("asyncwith.exploring_process")
         culprit = f"the library {library} cannot be imported"
         try:
-            child.ask({**request, "limit": LIMIT})
-            answer = child.answer(IMPORT_LIMIT)
-            if "ready" in answer:
-                culprit = "no program ran"
-                answer = child.answer(LIMIT, hear=hear, patient=True)
-            _take(found, answer)
-            break
+            with processes.one() as child:
+                child.ask({**request, "limit": LIMIT})
+                answer = child.answer(IMPORT_LIMIT)
+                if "ready" in answer:
+                    culprit = "no program ran"
+                    answer = child.answer(LIMIT, hear=hear, patient=True)
+                _take(found, answer)
+                break
         except Lost as lost:
             if at < first:  # not even one
                 found.findings.append(Finding(first, f"{culprit}: {lost.reason}\n{lost.details}".rstrip()))
                 break
             found.programs += at - first + 1
             found.findings.append(_hung_or_died(at, lost))
-        finally:
-            child.close()
     found.seconds = time.monotonic() - started
     return found
 

@@ -114,6 +114,15 @@ def test_a_counterexample_runs_alone_and_shows_the_fault(faulty, tmp_path):
     assert subprocess.run([sys.executable, alone], capture_output=True, check=False).returncode == 1
 
 
+def test_an_interruption_ends_all_loops_at_once():
+    def interrupt(loop, _):
+        if loop == "asyncio":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        explore_all(["asyncio", "asyncio+debug"], "contextlib", 10**9, 1, jobs=2, progress=interrupt)
+
+
 def test_the_command_ends_with_a_sentence_and_the_exit_code(faulty, tmp_path):
     words = [sys.executable, "-m", "asyncwith", "conform", "--programs", "50", "--loop", "asyncio"]
     sound = subprocess.run(words, capture_output=True, text=True, check=False)
