@@ -289,6 +289,23 @@ async def cancelled_on_the_next_cycle(trace: Trace) -> None:
     trace(end(task))
 
 
+@clause("CANC-74", source=CANCEL, on="asyncio", expect=["exit m with Cancelled", "a callback behind it", "cancelled"])
+async def a_task_in_the_queue_is_cancelled_in_its_turn(trace: Trace) -> None:
+    """A task whose turn is to come, as it only let the others run, is cancelled in that turn."""
+
+    async def work() -> None:
+        async with LoggedExit(trace, "m"):
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    task = asyncio.create_task(work())
+    await checkpoint()
+    asyncio.get_running_loop().call_soon(trace, "a callback behind it")
+    task.cancel()
+    await asyncio.wait([task])
+    trace(end(task))
+
+
 @clause(
     "CANC-62",
     source=f"{CANCEL}; {UNCANCEL}",
@@ -1111,6 +1128,31 @@ async def raising_a_cancellation_by_hand(trace: Trace) -> None:
             trio.Cancelled()
         except TypeError as error:
             trace(type(error))
+
+
+@clause(
+    "CANC-73",
+    source="Lib/asyncio/tasks.py",
+    level="should",
+    on="asyncio",
+    expect=["exit m with Abandoned", "cancelled"],
+)
+async def a_kind_of_cancellation(trace: Trace) -> None:
+    """A task that raises an instance of a subclass of `CancelledError` ends as cancelled, too."""
+
+    class Abandoned(asyncio.CancelledError):
+        pass
+
+    async def work() -> None:
+        try:
+            raise Abandoned
+        except asyncio.CancelledError as error:
+            trace("exit m with", type(error))
+            raise
+
+    task = asyncio.create_task(work())
+    await asyncio.wait([task])
+    trace(end(task))
 
 
 @clause(

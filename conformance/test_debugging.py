@@ -5,6 +5,8 @@ change it.
 import asyncio
 import dis
 import gc
+import logging
+import math
 import re
 import sys
 import traceback
@@ -12,6 +14,7 @@ import types
 import unittest
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from anyio.lowlevel import checkpoint
@@ -572,3 +575,61 @@ async def tasks_know_themselves(trace: Trace) -> None:
     trace("here:", name())
     trace("all tasks have it:", listed)
     trace("done, they do not:", task not in asyncio.all_tasks())
+
+
+@clause(
+    "DBG-61",
+    source="library/asyncio-dev.html#debug-mode",
+    on="asyncio",
+    expect=[f"{name}: RuntimeError" for name in ("call_soon", "call_later", "call_at")],
+)
+async def debug_mode_finds_the_wrong_thread(trace: Trace) -> None:
+    """In debug mode a thread that calls what is not for threads, as `call_soon`, is told."""
+    events = asyncio.get_running_loop()
+
+    def call_from_a_thread() -> None:
+        for name, call in (
+            ("call_soon", partial(events.call_soon, trace, "called")),
+            ("call_later", partial(events.call_later, 0, trace, "called")),
+            ("call_at", partial(events.call_at, 0, trace, "called")),
+        ):
+            try:
+                call()
+                trace(f"{name}: accepted")
+            except RuntimeError as error:
+                trace(f"{name}:", type(error))
+
+    before = events.get_debug()
+    events.set_debug(True)
+    try:
+        await asyncio.to_thread(call_from_a_thread)
+    finally:
+        events.set_debug(before)
+
+
+@clause(
+    "DBG-62",
+    source="library/asyncio-dev.html#debug-mode",
+    on="asyncio",
+    expect=["told if every callback is too slow: True", "if none can be: False"],
+    leaves=["reports"],
+)
+async def debug_mode_tells_what_is_slow(trace: Trace) -> None:
+    """In debug mode a callback that takes longer than `slow_callback_duration` is logged."""
+    told: list[str] = []
+    events, logger, handler = asyncio.get_running_loop(), logging.getLogger("asyncio"), logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    before = events.get_debug(), events.slow_callback_duration
+    logger.addHandler(handler)
+    try:
+        events.set_debug(True)
+        for words, duration in ("told if every callback is too slow:", 0.0), ("if none can be:", math.inf):
+            events.slow_callback_duration = duration
+            await checkpoint()
+            told.clear()
+            await checkpoint()
+            trace(words, any("took" in each for each in told))
+    finally:
+        logger.removeHandler(handler)
+        events.set_debug(before[0])
+        events.slow_callback_duration = before[1]

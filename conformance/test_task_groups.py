@@ -13,7 +13,7 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import anyio
@@ -2068,6 +2068,52 @@ async def tasks_have_names_of_their_own(trace: Trace) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
+
+
+@clause(
+    "TG-93",
+    source="Lib/asyncio/tasks.py",
+    level="should",
+    on="asyncio",
+    expect=["itself: RuntimeError", "something else: RuntimeError"],
+)
+async def what_cannot_be_awaited(trace: Trace) -> None:
+    """A task that awaits itself, or something that suspends it for what is no future, gets RuntimeError there."""
+
+    class SomethingElse:
+        def __await__(self) -> Iterator[str]:
+            yield "no future"
+
+    awaitables = {"itself": asyncio.current_task(), "something else": SomethingElse()}
+    for name, awaitable in awaitables.items():
+        try:
+            await awaitable
+            trace(f"{name}: awaited")
+        except RuntimeError as error:
+            trace(f"{name}:", type(error))
+
+
+@clause(
+    "TG-94",
+    source="Lib/asyncio/futures.py",
+    level="should",
+    on="asyncio",
+    expect=["future: 7", "task: 7", "another task"],
+)
+async def awaiting_what_is_done(trace: Trace) -> None:
+    """Awaiting a future or a task that is done gives its result at once: no other task takes a turn in between."""
+
+    async def seven() -> int:
+        return 7
+
+    events = asyncio.get_running_loop()
+    future, task = events.create_future(), asyncio.ensure_future(seven())
+    future.set_result(7)
+    await asyncio.wait([task])
+    events.call_soon(trace, "another task")
+    trace("future:", await future)
+    trace("task:", await task)
+    await checkpoint()
 
 
 # What is left of the groups
