@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import textwrap
+import traceback
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,10 @@ from typing import Any, Literal, get_args
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from asyncwith.errors import InputError
-from asyncwith.expectations import Expectation, Expected, resolve
+from asyncwith.errors import AsyncwithError, InputError
+from asyncwith.expectations import Expectation, Expected, UnknownCase, resolve
 from asyncwith.loops import Loop
+from asyncwith.trace import describe
 
 __all__ = ["Clause", "Level", "clause", "links", "load_chapter", "load_chapters"]
 
@@ -50,6 +52,11 @@ class Clause:
     line: int
 
     @property
+    def place(self) -> str:
+        """File and line of the scenario, and the id: how messages begin."""
+        return f"{self.scenario.__code__.co_filename}:{self.line}: clause {self.id}"
+
+    @property
     def wants(self) -> frozenset[str]:
         """The names of the scenario's arguments: `trace`, and what it needs of `library` and `loop`."""
         return frozenset(inspect.signature(self.scenario).parameters)
@@ -69,8 +76,18 @@ class Clause:
         return textwrap.dedent(inspect.getsource(self.scenario))
 
     def expected(self, loop: Loop | None) -> Expected:
-        """Return the trace that the clause asks for on `loop` and the running Python."""
-        return resolve(self.expect, loop, sys.version_info[:3])
+        """Return the trace that the clause asks for on `loop` and the running Python.
+
+        Raises `InputError` if it does not say.
+        """
+        try:
+            lines = resolve(self.expect, loop, sys.version_info[:3])
+        except UnknownCase as error:
+            raise InputError(f"{self.place}: {error}") from None
+        if not lines:
+            where = "outside any loop" if loop is None else f"on {loop.id}"
+            raise InputError(f"{self.place}: nothing is expected {where}, so the clause cannot fail")
+        return lines
 
     def inapplicable(self, loop: Loop | None) -> str | None:
         """Return why the clause says nothing about `loop` and the running Python, or None if it does."""
@@ -183,15 +200,33 @@ def links(source: str) -> list[tuple[str, str]]:
 
 
 def load_chapter(path: Path) -> list[Clause]:
-    """Run one file of the conformance room and return its clauses, top to bottom."""
+    """Run one file of the conformance room and return its clauses, top to bottom.
+
+    Raises `InputError` with the place in the file if that cannot be done.
+    """
     name = f"asyncwith_chapter_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise InputError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickling look a class's module up there
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (AsyncwithError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a chapter that exits must not end the run as if all were well
+        what = f"SyntaxError: {error.msg}" if isinstance(error, SyntaxError) else describe(error)
+        raise InputError(f"{_place_in(path, error)}: the chapter cannot be imported: {what}") from error
     return clauses_of(module)
+
+
+def _place_in(path: Path, error: BaseException) -> str:
+    """Return the line of the file in which `error` was raised, or led to it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        lines.append(error.lineno)
+    return f"{path}:{lines[-1]}" if lines else str(path)
 
 
 def clauses_of(module: Any) -> list[Clause]:

@@ -15,8 +15,19 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from asyncwith.loops import Loop
+from asyncwith.trace import describe
 
-__all__ = ["AnyOrder", "Expectation", "Expected", "any_order", "by_loop", "by_version", "difference", "resolve"]
+__all__ = [
+    "AnyOrder",
+    "Expectation",
+    "Expected",
+    "UnknownCase",
+    "any_order",
+    "by_loop",
+    "by_version",
+    "difference",
+    "resolve",
+]
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,10 @@ class ByVersion:
 @dataclass(frozen=True)
 class ByLoop:
     cases: Mapping[str, Expectation]
+
+
+class UnknownCase(Exception):
+    """An expectation does not say what holds on the Python at hand, or is none; the message says which."""
 
 
 Expectation: TypeAlias = "str | AnyOrder | ByVersion | ByLoop | Sequence[Expectation]"
@@ -56,7 +71,10 @@ def by_loop(*, asyncio: Expectation, trio: Expectation, eager: Expectation | Non
 
 
 def resolve(expectation: Expectation, loop: Loop | None, version: tuple[int, ...]) -> Expected:
-    """Return the lines that `expectation` asks for on `loop` (None: outside any loop) and Python `version`."""
+    """Return the lines that `expectation` asks for on `loop` (None: outside any loop) and Python `version`.
+
+    Raises `UnknownCase` if it does not say.
+    """
     return list(_lines(expectation, loop, version))
 
 
@@ -65,14 +83,20 @@ def _lines(expectation: Expectation, loop: Loop | None, version: tuple[int, ...]
         yield expectation
     elif isinstance(expectation, ByVersion):
         held = [case for release, case in expectation.cases if release <= version]
-        if held:
-            yield from _lines(held[-1], loop, version)
+        if not held:
+            known = ", ".join(".".join(map(str, release)) for release, _ in expectation.cases)
+            raise UnknownCase(
+                f"by_version has no case for Python {'.'.join(map(str, version))}, only from {known or 'nothing'} on"
+            )
+        yield from _lines(held[-1], loop, version)
     elif isinstance(expectation, ByLoop):
         kind = "asyncio" if loop is None else "eager" if loop.eager else loop.family
         yield from _lines(expectation.cases[kind], loop, version)
-    else:
+    elif isinstance(expectation, Sequence):
         for part in expectation:
             yield from _lines(part, loop, version)
+    else:
+        raise UnknownCase(f"expect is a line or a list of lines, not {describe(expectation)}")
 
 
 def difference(expected: Expected, observed: Sequence[str]) -> int | None:

@@ -80,7 +80,10 @@ class Judging:
         return library
 
     def checks_of(self, clause: Clause) -> list[Check]:
-        """Return the checks by which `clause` is judged in this run."""
+        """Return the checks by which `clause` is judged in this run. `InputError` if it does not say what it expects there."""
+        for loop in self.loops if clause.per_loop else [None]:
+            if clause.inapplicable(loop) is None:
+                clause.expected(loop)
         loops = [loop.id for loop in self.loops] if clause.per_loop else [NO_LOOP]
         libraries = [library.id for library in self.libraries]
         if "library" not in clause.wants:  # it says nothing about libraries: judge it once, or not at all

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from asyncwith.clauses import Clause
-from asyncwith.errors import AsyncwithError
+from asyncwith.clauses import Clause, load_chapter
+from asyncwith.errors import AsyncwithError, InputError
 from asyncwith.explain import explain
 from asyncwith.hosts import Check
 from asyncwith.judging import Judging
@@ -99,6 +99,18 @@ class CheckItem(pytest.Item):
         return self.path, self.clause.line - 1, self.name
 
 
+class Chapter(pytest.File):
+    """One file of the room, read as the processes read it that perform its checks."""
+
+    def collect(self) -> list[CheckItem]:
+        """Return the checks of its clauses."""
+        state = conformance(self.config)
+        try:
+            return [item for clause in load_chapter(self.path) for item in state.items_of(clause, self)]
+        except AsyncwithError as error:
+            raise self.CollectError(str(error)) from None
+
+
 class Conformance:
     """The plugin of one session: collects clauses and hands them to the run that it holds."""
 
@@ -108,17 +120,19 @@ class Conformance:
         option = config.option
         self.judging = Judging(config.rootpath, loops=option.loop or (), libraries=option.library or ())
 
-    def pytest_pycollect_makeitem(self, collector: pytest.Module, obj: object) -> list[CheckItem] | None:
-        """Make the items of a clause."""
-        if not isinstance(obj, Clause):
-            return None
-        taken = self.clauses.setdefault(obj.id, obj)
-        if taken is not obj:
-            raise collector.CollectError(f"the id {obj.id} is taken by {taken.chapter}, line {taken.line}")
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> Chapter:
+        """Collect clauses, and nothing that pytest would call a test."""
+        return Chapter.from_parent(parent, path=module_path)
+
+    def items_of(self, clause: Clause, chapter: Chapter) -> list[CheckItem]:
+        """Return the checks of a clause. `InputError` if its id is taken, or it does not say what it expects here."""
+        taken = self.clauses.setdefault(clause.id, clause)
+        if taken is not clause:
+            raise InputError(f"{clause.place}: the id is taken by {taken.chapter}, line {taken.line}")
         items = []
-        for check in self.judging.checks_of(obj):
+        for check in self.judging.checks_of(clause):
             words = check.loop if check.library == "contextlib" else f"{check.loop}-{check.library}"
-            items.append(CheckItem.from_parent(collector, name=f"{obj.id}[{words}]", clause=obj, check=check))
+            items.append(CheckItem.from_parent(chapter, name=f"{clause.id}[{words}]", clause=clause, check=check))
         return items
 
     @pytest.hookimpl(trylast=True)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncwith import Loop, any_order, by_loop, by_version
-from asyncwith.expectations import difference, resolve
+from asyncwith.expectations import UnknownCase, difference, resolve
 
 ASYNCIO, EAGER, TRIO = Loop("asyncio"), Loop("asyncio+eager", eager=True), Loop("trio", family="trio")
 BY_VERSION = by_version({"3.10": "old", "3.13.1": ["new", "newer"]})
@@ -13,10 +13,15 @@ BY_VERSION = by_version({"3.10": "old", "3.13.1": ["new", "newer"]})
 
 @pytest.mark.parametrize(
     ("version", "lines"),
-    [((3, 10, 0), ["old"]), ((3, 13, 0), ["old"]), ((3, 13, 1), ["new", "newer"]), ((3, 9, 9), [])],
+    [((3, 10, 0), ["old"]), ((3, 13, 0), ["old"]), ((3, 13, 1), ["new", "newer"])],
 )
 def test_the_newest_release_that_is_not_newer_than_this_python_counts(version, lines):
     assert resolve([BY_VERSION], ASYNCIO, version) == lines
+
+
+def test_a_python_older_than_every_case_is_refused():
+    with pytest.raises(UnknownCase, match=r"by_version has no case for Python 3\.9\.9, only from 3\.10, 3\.13\.1 on"):
+        resolve(["first", BY_VERSION], ASYNCIO, (3, 9, 9))
 
 
 @pytest.mark.parametrize(("loop", "line"), [(ASYNCIO, "a"), (EAGER, "e"), (TRIO, "t"), (None, "a")])
