@@ -1400,10 +1400,10 @@ async def a_failing_callback_is_reported(trace: Trace) -> None:
 @clause(
     "TIME-83",
     source="library/asyncio-eventloop.html#asyncio.loop.time; anyio api.html#anyio.current_time",
-    expect=["exit m", "goes back 0 times", "advances while the loop sleeps True", "while it is blocked True"],
+    expect=["exit m", "goes back 0 times", "advances while the loop sleeps True"],
 )
 async def the_clock_does_not_go_back(trace: Trace) -> None:
-    """The clock of the loop never goes back, and advances while the loop sleeps or is blocked."""
+    """The clock of the loop never goes back, and advances while the loop sleeps."""
     seen = [anyio.current_time()]
     async with LoggedExit(trace, "m"):
         for _ in range(100):
@@ -1413,9 +1413,22 @@ async def the_clock_does_not_go_back(trace: Trace) -> None:
     before = anyio.current_time()
     await anyio.sleep(0.01)
     trace("advances while the loop sleeps", anyio.current_time() - before >= 0.008)
+
+
+@clause(
+    "TIME-100",
+    source="library/asyncio-eventloop.html#asyncio.loop.time; anyio api.html#anyio.current_time",
+    level="should",
+    expect=["exit m", "advances while the loop is blocked True"],
+)
+async def the_clock_does_not_stand_still(trace: Trace) -> None:
+    """The clock of the loop advances while a coroutine or an exit keeps the loop from its work: a timeout that is set
+    afterwards would be too short.
+    """
     before = anyio.current_time()
-    time.sleep(0.01)
-    trace("while it is blocked", anyio.current_time() - before >= 0.008)
+    async with LoggedExit(trace, "m"):
+        time.sleep(0.01)
+    trace("advances while the loop is blocked", anyio.current_time() - before >= 0.008)
 
 
 @clause(
@@ -1528,7 +1541,7 @@ async def cancelling_what_was_called(trace: Trace) -> None:
 async def timers_of_years(trace: Trace) -> None:
     """A timer may be set for any time to come, years too, and does not get in the way of nearer ones."""
     loop, called, done = asyncio.get_running_loop(), list[str](), asyncio.Event()
-    far = [loop.call_later(years * 365 * 86400, called.append, "a far one") for years in (0.1, 1, 100, 10_000)]
+    far = [loop.call_later(years * 365 * 86400, called.append, "a far one") for years in (0.1, 1, 100)]
     loop.call_later(0.001, trace, "called: a near one")
     loop.call_later(0.002, lambda: (trace("called: another near one"), done.set()))
     await done.wait()
