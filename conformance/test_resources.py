@@ -632,7 +632,7 @@ async def closing_writes_what_is_left(trace: Trace) -> None:
     "RES-69",
     source="library/asyncio-protocol.html#flow-control-callbacks",
     on="asyncio",
-    expect=["paused", "the buffer is full: True", "resumed", "drained: True"],
+    expect=[any_order("paused", "the buffer is full: True"), "resumed, there is room: True"],
 )
 async def a_full_transport_makes_its_protocol_wait(trace: Trace) -> None:
     """A transport whose peer does not read tells its protocol to pause, and to go on when the peer has read."""
@@ -644,7 +644,7 @@ async def a_full_transport_makes_its_protocol_wait(trace: Trace) -> None:
             trace("paused")
 
         def resume_writing(self) -> None:
-            trace("resumed")
+            trace("resumed, there is room:", transport.get_write_buffer_size() <= transport.get_write_buffer_limits()[0])
             resumed.set()
 
         def connection_lost(self, error: Exception | None) -> None:
@@ -660,7 +660,6 @@ async def a_full_transport_makes_its_protocol_wait(trace: Trace) -> None:
         while received < len(message):
             received += len(await events.sock_recv(theirs, 1_000_000))
         await resumed.wait()
-        trace("drained:", transport.get_write_buffer_size() == 0)
         transport.close()
         await lost.wait()
 
@@ -685,7 +684,7 @@ async def a_server_takes_many_clients(trace: Trace) -> None:
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             writers.append(writer)
             writer.write(str(number).encode())
-            answer = await asyncio.wait_for(reader.readexactly(7), 1)
+            answer = await reader.readexactly(7)
             trace(f"client {number}:", answer.decode())
         for writer in writers:
             writer.close()
