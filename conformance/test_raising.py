@@ -524,6 +524,7 @@ def what_passes_every_exit_comes_out_of_the_loop(trace: Trace, loop: Loop) -> No
     "EXC-78",
     source="library/asyncio-task.html#task-object",
     on="asyncio",
+    level="should",
     expect=["task: to fail", "future: to fail", "gather: to fail", "shield: to fail"],
 )
 async def the_way_of_a_tasks_error(trace: Trace) -> None:
@@ -583,6 +584,7 @@ async def the_traceback_of_a_future_does_not_grow(trace: Trace) -> None:
     "EXC-80",
     source="library/asyncio-task.html#task-object",
     on="asyncio",
+    level="should",
     expect=[
         "notes: none, cause: None, context: None, hidden: False",
         "notes: none, cause: None, context: KeyError('k'), hidden: False",
