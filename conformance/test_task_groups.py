@@ -2058,6 +2058,7 @@ async def how_a_cancelled_task_ends(trace: Trace) -> None:
     "TG-88",
     source="library/asyncio-task.html#asyncio.Task.get_name",
     on="asyncio",
+    level="should",
     expect=["names: 3, all different: True"],
 )
 async def tasks_have_names_of_their_own(trace: Trace) -> None:
