@@ -14,6 +14,7 @@ import warnings
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -1831,3 +1832,145 @@ async def a_reader_that_is_removed_in_its_turn(trace: Trace) -> None:
             events.remove_reader(ours)
             ours.close()
             theirs.close()
+
+
+@clause(
+    "RUN-112",
+    source="library/asyncio-eventloop.html#asyncio.loop.set_task_factory",
+    on="asyncio",
+    versions=">=3.11",
+    expect=["the factory is given the context: True", "the task sees mine, and is called n"],
+)
+async def a_task_factory_is_told_the_context(trace: Trace) -> None:
+    """A task that a factory makes has the name and runs in the context that were given with its coroutine."""
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
+        trace("the factory is given the context:", options.get("context") is context)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    async def look() -> None:
+        await checkpoint()
+        task = asyncio.current_task()
+        trace(f"the task sees {variable.get()}, and is called", task and task.get_name())
+
+    events, variable = asyncio.get_running_loop(), ContextVar("variable", default="nothing")
+    context = copy_context()
+    context.run(variable.set, "mine")
+    before = events.get_task_factory()
+    events.set_task_factory(factory)
+    try:
+        task = asyncio.create_task(look(), name="n", context=context)
+    finally:
+        events.set_task_factory(before)
+    await task
+
+
+@clause(
+    "RUN-113",
+    source="library/asyncio-eventloop.html#asyncio.loop.shutdown_default_executor",
+    on="asyncio",
+    expect=["the last work is done", "the executor is shut down", "RuntimeError"],
+)
+async def the_default_executor_is_shut_down(trace: Trace) -> None:
+    """Shutting down the default executor waits for the work that it has; more is refused."""
+    events, go = asyncio.get_running_loop(), threading.Event()
+
+    def work() -> None:
+        go.wait()
+        trace("the last work is done")
+
+    done = events.run_in_executor(None, work)
+    events.call_soon(go.set)
+    await events.shutdown_default_executor()
+    trace("the executor is shut down")
+    await done
+    try:
+        events.run_in_executor(None, work)
+    except RuntimeError as error:
+        trace(type(error))
+
+
+@clause("RUN-114", source=f"{EVENTS}#asyncio.loop.call_soon_threadsafe", on="asyncio", expect=["called: second"])
+async def a_callback_of_a_thread_can_be_cancelled(trace: Trace) -> None:
+    """`call_soon_threadsafe` gives a handle, as `call_soon` does, that takes the callback back."""
+    events, done = asyncio.get_running_loop(), asyncio.Event()
+    first = events.call_soon_threadsafe(trace, "called: first")
+    events.call_soon_threadsafe(trace, "called: second")
+    events.call_soon_threadsafe(done.set)
+    first.cancel()
+    await done.wait()
+
+
+@clause(
+    "RUN-115",
+    source="Lib/asyncio/base_events.py",
+    on="asyncio",
+    level="should",
+    expect=["RuntimeError", "the next run gives 7"],
+)
+def a_future_that_is_late_stops_no_other_run(trace: Trace, loop: Loop) -> None:
+    """A future for which a run waited in vain does not end a later run when it is done at last."""
+    events = loop.options()["loop_factory"]()
+    late = events.create_future()
+
+    async def main() -> int:
+        late.set_result(None)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return 7
+
+    events.call_soon(events.stop)
+    try:
+        events.run_until_complete(late)
+    except RuntimeError as error:
+        trace(type(error))
+    trace("the next run gives", events.run_until_complete(main()))
+    events.close()
+
+
+@clause(
+    "RUN-116",
+    source="Lib/asyncio/base_events.py",
+    on="asyncio",
+    level="should",
+    expect=["SystemExit(3)", "reported: []"],
+)
+def an_exit_is_told_once(trace: Trace, loop: Loop) -> None:
+    """A SystemExit of the main coroutine leaves `run_until_complete` and is not reported as never retrieved besides."""
+    events, reported = loop.options()["loop_factory"](), list[str]()
+    events.set_exception_handler(lambda _, context: reported.append(context["message"]))
+
+    async def main() -> None:
+        await asyncio.sleep(0)
+        raise SystemExit(3)
+
+    try:
+        events.run_until_complete(main())
+    except SystemExit as error:
+        trace(error)
+    gc.collect()
+    trace("reported:", reported)
+    events.close()
+
+
+@clause(
+    "RUN-117",
+    source="gh-130145",
+    on="asyncio",
+    level="should",
+    expect=["the same loop: RuntimeError", "another loop: RuntimeError", "still running: True"],
+)
+async def a_loop_cannot_run_for_ever_inside_a_loop(trace: Trace) -> None:
+    """Nor can a loop be run by `run_forever` from inside a coroutine, with no more harm."""
+    mine = asyncio.get_running_loop()
+    other = type(mine)()
+    for name, events in ("the same loop", mine), ("another loop", other):
+        stop = events.call_soon(events.stop)
+        try:
+            events.run_forever()
+        except RuntimeError as error:
+            trace(f"{name}:", type(error))
+        stop.cancel()
+    other.close()
+    await checkpoint()
+    trace("still running:", asyncio.get_running_loop() is mine)

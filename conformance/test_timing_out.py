@@ -1548,3 +1548,18 @@ async def timers_of_years(trace: Trace) -> None:
     trace("those of years wait:", not called and not any(handle.cancelled() for handle in far))
     for handle in far:
         handle.cancel()
+
+
+@clause(
+    "TIME-93",
+    source="library/asyncio-task.html#sleeping; trio reference-core.html#trio.sleep",
+    expect=["woken", "left"],
+)
+async def a_loop_that_waits_for_years(trace: Trace) -> None:
+    """A loop with nothing to do but a sleep of years waits, and wakes for a thread."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(anyio.sleep, 30 * 365 * 86400)
+        await anyio.to_thread.run_sync(time.sleep, 0.02)  # so that there is nothing nearer to wait for
+        trace("woken")
+        group.cancel_scope.cancel()
+    trace("left")
