@@ -301,9 +301,7 @@ async def a_cancelled_group_waits_idly(trace: Trace) -> None:
             await checkpoint()
             before = time.thread_time()
             scope.cancel()
-    trace(
-        "the loop sleeps:", time.thread_time() - before < 0.02
-    )  # a fifth of the wait; a loop that spins takes all it can
+    trace("the loop sleeps:", time.thread_time() - before < 0.02)  # a fifth of the wait; who spins takes all he can get
 
 
 # Python before 3.12
@@ -656,12 +654,13 @@ async def a_failed_group_inside_a_timeout(trace: Trace) -> None:
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - it runs this
     try:
-        async with asyncio.timeout(0.01):
+        async with asyncio.timeout(None) as timeout:
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(fail())
             except BaseExceptionGroup:
                 trace("requests left:", task.cancelling())
+                timeout.reschedule(asyncio.get_running_loop().time())
                 async with LoggedExit(trace, "m"):
                     await asyncio.sleep(10)
     except TimeoutError:
@@ -724,8 +723,7 @@ async def a_task_fails_while_its_creator_is_created(trace: Trace) -> None:
     async def creator() -> None:
         async with LoggedExit(trace, "creator"):
             group.create_task(fail())
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)  # a task that is not eager fails only now
+            await others_wait()
 
     try:
         with eager_tasks():
@@ -1161,7 +1159,7 @@ async def closing_a_socket_is_a_checkpoint(trace: Trace) -> None:
             raws = [each.extra(SocketAttribute.raw_socket) for each in (listener, stream)]
             await close("listener", listener)
             await close("stream", stream)
-            await checkpoint()  # asyncio closes the socket of a stream in the next cycle
+            await others_wait()  # asyncio closes the socket of a stream in a later turn
             trace("closed:", *(raw.fileno() < 0 for raw in raws))
 
 
