@@ -327,6 +327,7 @@ async def wait_for_keeps_a_cancellation(trace: Trace) -> None:
 @clause(
     "PAST-11",
     source="anyio#1317; anyio#1306; trio#2493",
+    level="should",
     expect=["CancelScope", "move_on_after", "fail_after", "sleep"],
 )
 async def no_such_time(trace: Trace) -> None:
@@ -457,6 +458,7 @@ async def a_group_is_entered_twice(trace: Trace) -> None:
 @clause(
     "PAST-24",
     source=f"trio#3261; {STARTING}",
+    level="should",
     expect=["start raises ValueError('v') <= KeyError('k')", "start raises ValueError('v') <- KeyError('k')"],
 )
 async def start_keeps_cause_and_context(trace: Trace) -> None:
@@ -560,7 +562,7 @@ async def tracebacks_through_nested_groups(trace: Trace) -> None:
 
 
 # anyio 4.14.2
-@clause("PAST-28", source="anyio#1274", on="asyncio", expect=["start_soon raises ValueError('v')", "left the group"])
+@clause("PAST-28", source="anyio#1274", on="asyncio", level="should", expect=["start_soon raises ValueError('v')", "left the group"])
 async def a_task_factory_that_fails(trace: Trace) -> None:
     """If a task cannot be made its coroutine is closed, so that nobody is warned of it, and the group does not wait."""
 
@@ -581,7 +583,7 @@ async def a_task_factory_that_fails(trace: Trace) -> None:
 
 
 # anyio 4.6.0
-@clause("PAST-29", source="anyio#806", expect=["scope: freed", "group: freed", "task: freed"])
+@clause("PAST-29", source="anyio#806", level="should", expect=["scope: freed", "group: freed", "task: freed"])
 async def scopes_and_groups_make_no_cycles(trace: Trace) -> None:
     """An error that passes a scope or a group, or that a task of the group raised, is freed when it was handled."""
 
@@ -737,6 +739,7 @@ async def a_task_fails_while_its_creator_is_created(trace: Trace) -> None:
 @clause(
     "PAST-33",
     source="gh-142766; reference/datamodel.html#coroutine.close",
+    level="should",
     expect=["coroutine: freed", "generator: freed"],
 )
 async def what_is_closed_before_it_starts(trace: Trace) -> None:
@@ -769,6 +772,7 @@ async def what_is_closed_before_it_starts(trace: Trace) -> None:
 @clause(
     "PAST-40",
     source="anyio#947",
+    level="should",
     expect=["Lock: c", "free again", "Semaphore: c", "free again", "CapacityLimiter: c", "free again"],
 )
 async def waiters_cancelled_before_the_release(trace: Trace) -> None:
@@ -935,6 +939,7 @@ async def a_cancelled_waiter_is_passed_over(trace: Trace) -> None:
     "PAST-46",
     source="gh-112202; library/asyncio-sync.html#asyncio.Condition.notify",
     on="asyncio",
+    level="should",
     expect=["first: Cancelled", "second: notified"],
 )
 async def a_notified_task_is_cancelled(trace: Trace) -> None:
@@ -1114,6 +1119,7 @@ async def file_streams_are_closed(trace: Trace) -> None:
     "PAST-61",
     source="anyio#1289",
     posix=True,
+    level="should",
     expect=["exit accepting with ClosedResourceError()"],
 )
 async def a_listener_is_closed_by_another_task(trace: Trace) -> None:
@@ -1137,6 +1143,7 @@ async def a_listener_is_closed_by_another_task(trace: Trace) -> None:
     "PAST-62",
     source="anyio#1288; anyio#1289",
     posix=True,
+    level="should",
     expect=["listener: Cancelled", "stream: Cancelled", "closed: True True"],
 )
 async def closing_a_socket_is_a_checkpoint(trace: Trace) -> None:
@@ -1247,7 +1254,7 @@ def a_provided_portal_is_left_by_an_error(loop: Loop, trace: Trace) -> None:
 
 
 # anyio 4.15.1
-@clause("PAST-67", source="anyio#1289", expect=["closed: True"])
+@clause("PAST-67", source="anyio#1289", level="should", expect=["closed: True"])
 async def closing_a_listener_is_cancelled(trace: Trace) -> None:
     """A listener whose closing is cancelled is closed all the same, though a task still waits for connections."""
 
@@ -1269,7 +1276,7 @@ async def closing_a_listener_is_cancelled(trace: Trace) -> None:
 
 
 # anyio 4.14.2
-@clause("PAST-68", source="anyio#1267", posix=True, expect=["closed: True"])
+@clause("PAST-68", source="anyio#1267", posix=True, level="should", expect=["closed: True"])
 async def closing_a_stream_whose_reader_was_cancelled(trace: Trace) -> None:
     """A stream may be closed in the moment in which the task that waits for its data is cancelled."""
 
@@ -1298,7 +1305,7 @@ async def closing_a_stream_whose_reader_was_cancelled(trace: Trace) -> None:
 
 
 # Python before 3.12.4
-@clause("PAST-80", source="gh-117881; PEP 525", expect=["thrown into another: RuntimeError", "the first goes on: 1"])
+@clause("PAST-80", source="gh-117881; PEP 525", level="should", expect=["thrown into another: RuntimeError", "the first goes on: 1"])
 def a_busy_generator_is_disturbed(trace: Trace) -> None:
     """While one `asend()` is under way another can neither be sent nor thrown into: the generator is not disturbed."""
 
@@ -1328,7 +1335,7 @@ def a_busy_generator_is_disturbed(trace: Trace) -> None:
 
 
 # Python before 3.12.4
-@clause("PAST-81", source="gh-117894; PEP 525", expect=["thrown: KeyError", "again: RuntimeError"])
+@clause("PAST-81", source="gh-117894; PEP 525", level="should", expect=["thrown: KeyError", "again: RuntimeError"])
 def a_closing_is_used_again(trace: Trace) -> None:
     """What `aclose()` gave is over once an error was thrown into it; using it again is a RuntimeError."""
 
