@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +19,50 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["Departure", "check_ids", "departing", "read_departures", "read_room"]
+__all__ = ["Departure", "check_ids", "check_releases", "departing", "read_departures", "read_room"]
 
 EVERYWHERE = ("python", "anyio")  # what every loop and library stands on
 
 
 @dataclass(frozen=True)
 class Departure:
-    """One clause that one loop or library (`on`) is known to break, and on which Pythons; `since` is a release of its own."""
+    """One clause that one loop or library (`on`) is known to break: on which Pythons, in which releases of its own.
+
+    `releases` are of the package named like `on`; `since` says for people which was the first.
+    """
 
     clause: str
     on: str
     why: str
     link: str = ""
     versions: str = ">=3.10"
+    releases: str = ""
     since: str = ""
     loops: tuple[str, ...] = ()  # only on these, where `on` is no loop
     sometimes: bool = False  # not in every run, such as what only some random programs meet: passing is no news
     place: str = ""  # file and number of the entry, for messages
 
     def concerns(self, clause: str, loop: str, library: str) -> bool:
-        """Tell whether a check of `clause` on `loop` with `library` is expected to depart on the running Python."""
+        """Tell whether a check of `clause` on `loop` with `library` is expected to depart with what is installed here."""
         if clause != self.clause or not SpecifierSet(self.versions).contains(
             platform.python_version(), prereleases=True
         ):
             return False
         if self.loops and loop not in self.loops and loop.partition("+")[0] not in self.loops:
             return False
-        return self.on in (loop, loop.partition("+")[0], library, *EVERYWHERE)
+        if self.on not in (loop, loop.partition("+")[0], library, *EVERYWHERE):
+            return False
+        if not self.releases:
+            return True
+        release = self.release()
+        return release is not None and SpecifierSet(self.releases).contains(release, prereleases=True)
+
+    def release(self) -> str | None:
+        """Return the release of what departs that is installed here, or None if no package has its name."""
+        try:
+            return version(self.on.partition("+")[0])
+        except PackageNotFoundError:
+            return None
 
     def to_json(self) -> dict[str, Any]:
         """Return the departure as plain data."""
@@ -94,10 +111,11 @@ def _entry(place: str, entry: object, on: str | None) -> Departure:
     try:
         found = Departure(**texts, loops=tuple(map(str, loops)), sometimes=sometimes, place=place)
         SpecifierSet(found.versions)
+        SpecifierSet(found.releases)
     except (TypeError, InvalidSpecifier) as error:
         raise InputError(
             f"{place}: {str(error).replace('Departure.__init__()', 'it')}",
-            "keys are clause, on, versions, why, link, since, loops, sometimes",
+            "keys are clause, on, versions, releases, why, link, since, loops, sometimes",
         ) from None
     return found
 
@@ -107,3 +125,13 @@ def check_ids(departures: Iterable[Departure], clauses: Collection[str]) -> None
     for each in departures:
         if each.clause not in clauses:
             raise InputError(f"{each.place}: there is no clause {each.clause}", "asyncwith clauses lists them")
+
+
+def check_releases(departures: Iterable[Departure], here: Collection[str]) -> None:
+    """Raise `InputError` for the first departure of what is `here` that speaks of its releases, if they are not known."""
+    for each in departures:
+        if each.releases and each.on.partition("+")[0] in (*here, *EVERYWHERE) and each.release() is None:
+            raise InputError(
+                f"{each.place}: releases {each.releases!r}: no package {each.on} is installed, so its release is not known",
+                "releases of Python stand in `versions`",
+            )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from asyncwith.clauses import Clause, links, load_chapters
-from asyncwith.departures import Departure, check_ids, departing, read_departures, read_room
+from asyncwith.departures import Departure, check_ids, check_releases, departing, read_departures, read_room
 from asyncwith.errors import UsageError
 from asyncwith.explain import again
 from asyncwith.hosts import NO_LOOP, Check, Hosts, loop_status
@@ -97,6 +97,8 @@ class Judging:
         elsewhere = [each for each in self.departures if each.clause not in clauses]
         if elsewhere:  # in a chapter that was not asked for, or nowhere
             check_ids(elsewhere, load_chapters(self.folder))
+        here = [loop.id.partition("+")[0] for loop in self.loops if loop.id not in self.absent]
+        check_releases(self.departures, [*here, *(each.id for each in self.libraries if each.absence() is None)])
 
     @contextmanager
     def performing(

@@ -1,9 +1,11 @@
 """Departures concern what they name and nothing else, and a bad file is told by file and entry."""
 
+from importlib.metadata import version
+
 import pytest
 
 from asyncwith.clauses import load_chapters
-from asyncwith.departures import Departure, check_ids, departing, read_departures, read_room
+from asyncwith.departures import Departure, check_ids, check_releases, departing, read_departures, read_room
 from asyncwith.errors import InputError
 from asyncwith.rooms import room
 
@@ -22,6 +24,10 @@ from asyncwith.rooms import room
         (Departure("A-01", "anyio", "w", loops=("asyncio",)), "uvloop", "contextlib", False),
         (Departure("A-02", "uvloop", "w"), "uvloop", "contextlib", False),
         (Departure("A-01", "uvloop", "w", versions="<3"), "uvloop", "contextlib", False),
+        (Departure("A-01", "trio", "w", releases=f"=={version('trio')}"), "trio", "contextlib", True),
+        (Departure("A-01", "trio", "w", releases=f"<{version('trio')}"), "trio", "contextlib", False),
+        (Departure("A-01", "anyio", "w", releases=f">{version('anyio')}"), "trio", "contextlib", False),
+        (Departure("A-01", "no-such-package", "w", releases=">=0"), "no-such-package", "contextlib", False),
     ],
 )
 def test_a_departure_concerns_what_it_names(departure, loop, library, concerned):
@@ -45,6 +51,7 @@ def test_the_room_s_own_departures_name_clauses_that_exist_and_say_why():
         ("[[departure]]\nclause = 'A-01'\nwhy = 'w'\nwho = 'me'", "departure 1: .*who"),
         ("[[departure]]\nclause = 1\nwhy = 'w'", "departure 1: every value is a string"),
         ("[[departure]]\nclause = 'A-01'\nwhy = 'w'\nversions = 'new'", "departure 1: Invalid specifier"),
+        ("[[departure]]\nclause = 'A-01'\nwhy = 'w'\nreleases = '0.23'", "departure 1: Invalid specifier: '0.23'"),
     ],
 )
 def test_a_bad_file_is_told_by_its_name_and_the_place_in_it(tmp_path, text, said):
@@ -64,3 +71,12 @@ def test_a_user_s_file_says_itself_what_departs(tmp_path):
 def test_a_departure_from_no_clause_is_refused():
     with pytest.raises(InputError, match="here: there is no clause A-01"):
         check_ids([Departure("A-01", "x", "w", place="here")], {"A-02"})
+
+
+def test_releases_of_what_has_none_are_refused_where_it_is_judged():
+    departures = [Departure("A-01", "no-such-package", "w", releases="<2", place="here")]
+    check_releases(departures, ["trio"])
+    with pytest.raises(InputError, match="here: releases '<2': no package no-such-package is installed"):
+        check_releases(departures, ["no-such-package"])
+    with pytest.raises(InputError, match="releases of Python stand in `versions`"):
+        check_releases([Departure("A-01", "python", "w", releases="<3.14", place="here")], [])

@@ -84,6 +84,7 @@ class Departure:
     why: str
     link: str
     versions: str
+    releases: str
     since: str
     stale: bool
 

@@ -137,6 +137,7 @@ def _departure(place: Place) -> Departure:
         why=place["why"].text(),
         link=place["link"].text(),
         versions=place["versions"].text(),
+        releases=place.optional("releases", Place.text) or "",
         since=place["since"].text(),
         stale=place["stale"].flag(),
     )
