@@ -562,7 +562,13 @@ async def tracebacks_through_nested_groups(trace: Trace) -> None:
 
 
 # anyio 4.14.2
-@clause("PAST-28", source="anyio#1274", on="asyncio", level="should", expect=["start_soon raises ValueError('v')", "left the group"])
+@clause(
+    "PAST-28",
+    source="anyio#1274",
+    on="asyncio",
+    level="should",
+    expect=["start_soon raises ValueError('v')", "left the group"],
+)
 async def a_task_factory_that_fails(trace: Trace) -> None:
     """If a task cannot be made its coroutine is closed, so that nobody is warned of it, and the group does not wait."""
 
@@ -1305,7 +1311,12 @@ async def closing_a_stream_whose_reader_was_cancelled(trace: Trace) -> None:
 
 
 # Python before 3.12.4
-@clause("PAST-80", source="gh-117881; PEP 525", level="should", expect=["thrown into another: RuntimeError", "the first goes on: 1"])
+@clause(
+    "PAST-80",
+    source="gh-117881; PEP 525",
+    level="should",
+    expect=["thrown into another: RuntimeError", "the first goes on: 1"],
+)
 def a_busy_generator_is_disturbed(trace: Trace) -> None:
     """While one `asend()` is under way another can neither be sent nor thrown into: the generator is not disturbed."""
 
