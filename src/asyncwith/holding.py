@@ -26,7 +26,8 @@ from asyncwith.errors import AsyncwithError, InputError, UsageError
 from asyncwith.hosts import NO_LOOP, Check
 from asyncwith.interpreters import Interpreter
 from asyncwith.judging import Judging, edition
-from asyncwith.loops import find_loop
+from asyncwith.libraries import Library, find_library
+from asyncwith.loops import UNKNOWN, Loop, find_loop
 from asyncwith.outcomes import Judged, finished_checks
 from asyncwith.provenance import provenance
 from asyncwith.rooms import room
@@ -110,9 +111,12 @@ def _judge(job: Holding) -> Held:
         name: _clauses(Path(job.room) / "constructs.toml", name, clauses)
         for name in _constructs(Path(job.room), job.questions)
     }
-    known = _known(Path(job.outcomes), conformance)
+    libraries = {library: find_library(library) for its in wanted.values() for _, library in its}
+    parts: list[Loop | Library] = [*map(find_loop, job.loops), *libraries.values()]
+    here = {each.id: each.version() for each in parts if not each.absence()}
+    known = _known(Path(job.outcomes), conformance, here)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        by_loop = list(threads.map(lambda spec: _judge_on(spec, wanted, clauses, known), job.loops))
+        by_loop = list(threads.map(lambda spec: _judge_on(spec, wanted, libraries, clauses, known), job.loops))
     return {name: {loop: held[name] for loop, held in by_loop} for name in wanted}
 
 
@@ -136,37 +140,45 @@ def _clauses(path: Path, name: str, clauses: Mapping[str, Clause]) -> list[tuple
     return [(clause, library if library and "library" in clause.wants else "contextlib") for clause in found]
 
 
-def _known(path: Path, conformance: Path) -> dict[Check, Verdict]:
-    """Return the verdicts of the run that are of these clauses, this Python and these versions of the loops."""
+def _known(path: Path, conformance: Path, here: Mapping[str, str]) -> dict[Check, Verdict]:
+    """Return the verdicts of the run that are of these clauses, this Python, and the versions of loops and libraries `here`.
+
+    What tells no version may be another one than it was then, and is judged again.
+    """
     if not path.exists():
         return {}
     header, verdicts = finished_checks(path)
-    origin, versions = header.get("provenance"), header.get("loops")
-    ours = provenance()
-    if header.get("edition") != edition(conformance) or not isinstance(origin, dict) or not isinstance(versions, dict):
+    origin, ours = header.get("provenance"), provenance()
+    if header.get("edition") != edition(conformance) or not isinstance(origin, dict):
         return {}
     if any(origin.get(key) != ours[key] for key in SAME_PYTHON) or origin.get("packages") != ours["packages"]:
         return {}
-    return {check: verdict for check, verdict in verdicts.items() if check.loop in versions}
+    there = [each for each in (header.get("loops"), header.get("libraries")) if isinstance(each, dict)]
+    versions = {id_: version for each in there for id_, version in each.items()}
+    same = {id_ for id_, version in here.items() if version != UNKNOWN and version == versions.get(id_)}
+    return {check: verdict for check, verdict in verdicts.items() if {check.loop, check.library} <= same}
 
 
 def _judge_on(
     spec: str,
     wanted: Mapping[str, Sequence[tuple[Clause, str]]],
+    libraries: Mapping[str, Library],
     clauses: Mapping[str, Clause],
     known: Mapping[Check, Verdict],
 ) -> tuple[str, dict[str, tuple[bool, str]]]:
     """Return the id of a loop, and what came of each construct on it; the first failure of a construct settles it."""
     loop = find_loop(spec)
     checks = {
-        name: [Check(clause.id, loop.id if clause.per_loop else NO_LOOP, library) for clause, library in its]
+        name: [
+            Check(clause.id, loop.id if clause.per_loop else NO_LOOP, libraries[library].id) for clause, library in its
+        ]
         for name, its in wanted.items()
     }
     missing = {check: clauses[check.clause] for its in checks.values() for check in its if check not in known}
     if not missing:
         departures = read_room(room("conformance") / "departures")
         return loop.id, _sums(checks, loop.id, lambda check: _as_known(check, known[check], clauses, departures))
-    judging = Judging(room("conformance"), loops=[spec], libraries=sorted({check.library for check in missing}))
+    judging = Judging(room("conformance"), loops=[spec], libraries=sorted(libraries))
     judging.read_departures((), clauses)
 
     def judged(check: Check) -> Judged:

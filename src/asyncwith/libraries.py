@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from asyncwith.errors import InputError, UsageError
-from asyncwith.loops import load
+from asyncwith.loops import UNKNOWN, load
 from asyncwith.trace import describe
 
 __all__ = [
@@ -86,7 +86,7 @@ class Library:
             return version(self.package)
         if self.target.endswith(".py"):
             return "of content " + hashlib.sha256(Path(self.target).read_bytes()).hexdigest()[:8]
-        return "of Python " + sys.version.partition(" ")[0] if self.target == "contextlib" else "version unknown"
+        return "of Python " + sys.version.partition(" ")[0] if self.target == "contextlib" else UNKNOWN
 
     def absence(self) -> str | None:
         """Return why the library cannot be had here, or None."""
@@ -216,7 +216,7 @@ def libraries_to_time() -> tuple[list[Library], list[str]]:
     for library in builtin_libraries():
         try:
             names = library.load()
-        except Exception as error:  # noqa: BLE001 - importing a stranger's library may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - importing a stranger's library may raise anything
             left_out.append(f"{library.id}: {library.absence() or error}")
             continue
         if library.id == "contextlib" or any(names.get(name) not in (None, vars(contextlib)[name]) for name in TIMED):
@@ -227,7 +227,9 @@ def libraries_to_time() -> tuple[list[Library], list[str]]:
         library = find_library(spec)
         try:
             library.load()
-        except Exception as error:
+        except UsageError as error:
+            raise UsageError(f"--library {spec}: {error.message}", error.hint) from None
+        except (Exception, SystemExit) as error:
             raise InputError(f"--library {spec}: cannot be imported: {describe(error)}") from error
         if library not in here:
             here.append(library)

@@ -20,11 +20,12 @@ from typing import Any, Literal, TypeVar
 
 from asyncwith.errors import UsageError
 
-__all__ = ["Loop", "builtin_loops", "find_loop", "load", "register_loop"]
+__all__ = ["UNKNOWN", "Loop", "builtin_loops", "find_loop", "load", "register_loop"]
 
 T = TypeVar("T")
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
+UNKNOWN = "version unknown"
 DOOR = "for a loop of your own say --loop NAME=MODULE:FACTORY or --loop NAME=PATH.py:FACTORY"
 
 
@@ -61,7 +62,7 @@ class Loop:
     def version(self) -> str:
         """Return the version of what provides the loop: the package's, or the Python's."""
         if self.package is None:
-            return "of Python " + sys.version.partition(" ")[0] if self.factory is None else "version unknown"
+            return "of Python " + sys.version.partition(" ")[0] if self.factory is None else UNKNOWN
         return version(self.package)
 
     def absence(self) -> str | None:

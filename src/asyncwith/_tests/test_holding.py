@@ -13,6 +13,8 @@ from asyncwith.holding import _clauses, _known, _sums, hold
 from asyncwith.hosts import Check
 from asyncwith.interpreters import OURS, Interpreter
 from asyncwith.judging import edition
+from asyncwith.libraries import find_library
+from asyncwith.loops import UNKNOWN, find_loop
 from asyncwith.measuring import Plan, measure
 from asyncwith.outcomes import Judged
 from asyncwith.provenance import provenance
@@ -59,7 +61,8 @@ def write_outcomes(run, outcome, **header):
         "format": 1,
         "edition": edition(room("conformance")),
         "provenance": provenance(),
-        "loops": {"asyncio": "any"},
+        "loops": {"asyncio": find_loop("asyncio").version()},
+        "libraries": {"contextlib": find_library("contextlib").version()},
         **header,
     }
     verdict = {
@@ -93,10 +96,36 @@ def test_verdicts_that_the_run_holds_are_not_judged_again(folder, tmp_path):
     assert held["entering"]["asyncio"] == (False, "PROT-08 failed on asyncio: as it happened")
 
 
-@pytest.mark.parametrize("header", [{"edition": "another"}, {"provenance": {}}, {"loops": {}}, {"loops": []}])
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"edition": "another"},
+        {"provenance": {}},
+        {"loops": {}},
+        {"loops": []},
+        {"loops": {"asyncio": "another"}},
+        {"libraries": {"contextlib": "another"}},
+    ],
+)
 def test_verdicts_of_another_origin_do_not_count(tmp_path, header):
     write_outcomes(tmp_path / "run", "failed", **header)
-    assert _known(tmp_path / "run" / "outcomes.jsonl", room("conformance")) == {}
+    here = {each.id: each.version() for each in (find_loop("asyncio"), find_library("contextlib"))}
+    assert _known(tmp_path / "run" / "outcomes.jsonl", room("conformance"), here) == {}
+
+
+def test_verdicts_of_what_tells_no_version_do_not_count(tmp_path):
+    write_outcomes(tmp_path / "run", "failed", loops={"asyncio": UNKNOWN})
+    here = {"asyncio": UNKNOWN, "contextlib": find_library("contextlib").version()}
+    assert _known(tmp_path / "run" / "outcomes.jsonl", room("conformance"), here) == {}
+
+
+def test_a_library_with_a_name_of_its_own_is_judged(folder, tmp_path):
+    library = tmp_path / "swallows.py"
+    library.write_text("class aclosing:\n    pass\n")
+    (folder / "tiny.py").write_text(PROGRAM.replace('"entering"', f'"closing of mine={library}"'))
+    (folder / "constructs.toml").write_text(CONSTRUCTS + '"closing" = ["UTIL-01"]')
+    may, why = hold(OURS, folder, [], ["asyncio"], tmp_path)[f"closing of mine={library}"]["asyncio"]
+    assert (may, why[:27]) == (False, "UTIL-01 failed on asyncio: ")
 
 
 def test_a_journal_that_is_none_is_an_input_error(folder, tmp_path):
