@@ -24,6 +24,9 @@ def main() -> None:
         sys.exit(asyncwith(standalone_mode=False))
     except AsyncwithError as error:
         _end(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()  # the help, in more than one line
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         _end(error.format_message())
     except (click.Abort, KeyboardInterrupt):

@@ -145,6 +145,8 @@ def _fail(path: Path, place: str, what: str) -> NoReturn:
 def read_block(path: Path) -> Block:
     """Read one block. Raises `InputError` with the file and the place in it if it is not what we write."""
     try:
+        if not path.is_file():
+            _fail(path, "all of it", "no file")  # to open a pipe would wait for somebody to write into it
         if path.stat().st_size > LARGEST:
             _fail(path, "all of it", f"more than {LARGEST >> 20} MB")
         data = json.loads(path.read_bytes(), parse_constant=lambda name: _fail(path, "a number", name))

@@ -25,6 +25,7 @@ from asyncwith.running import (
     run_all,
     run_of_bench,
     run_programs,
+    tell_outdated,
     trace_run,
 )
 from asyncwith.statistics import MARGIN
@@ -141,6 +142,7 @@ def conform_command(
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         request = request.into(output)
+    tell_outdated(loops)
     with progress_bar("conform") as bar:
         conformed = conform(request, bar.tally)
     print_conformed(answer(), conformed)
@@ -276,6 +278,8 @@ def report_command(runs: Sequence[Path], output: Path | None, single_file: bool,
 
     Several runs stand side by side. Without RUN it is the newest one below `asyncwith-runs`.
     """
+    if single_file and form == "md":
+        raise click.UsageError("--single-file is about pages: Markdown is one file anyway")
     return report_runs(runs or [newest_run()], output, single_file=single_file, form=form)
 
 
@@ -299,6 +303,7 @@ def loops_command(loops: Sequence[str]) -> int:
 
     Each one is started once, in a process of its own.
     """
+    tell_outdated(loops or known_loops())
     rows, broken = [], False
     for spec in loops or known_loops():
         loop = find_loop(spec)

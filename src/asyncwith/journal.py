@@ -76,6 +76,8 @@ def read_entries(folder: Path, kind: type[E]) -> list[E]:
 
 
 def _read_entry(path: Path, kind: type[E]) -> E:
+    if not path.is_file():  # to open a pipe would wait for somebody to write into it
+        raise InputError(f"{path}: is no file", "asyncwith did not write it so; take it away")
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST)

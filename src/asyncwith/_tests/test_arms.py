@@ -220,13 +220,19 @@ def test_a_library_that_is_asked_for_stands_beside_the_known_ones(tmp_path, monk
     assert "mine of content " in question.asks
 
 
-@pytest.mark.parametrize("content", ["1 / 0", None])
+@pytest.mark.parametrize("content", ["1 / 0", "raise SystemExit(0)"])
 def test_a_library_that_cannot_be_imported_is_an_input_error(tmp_path, monkeypatch, content):
     own = tmp_path / "own.py"
-    if content is not None:
-        own.write_text(content)
+    own.write_text(content)
     monkeypatch.setenv(ASKED, str(own))
     with pytest.raises(InputError, match=r"own\.py: cannot be imported: "):
+        load_questions(room("bench"), ["libraries"])
+
+
+def test_a_library_that_is_not_there_is_a_usage_error(tmp_path, monkeypatch):
+    own = tmp_path / "own.py"
+    monkeypatch.setenv(ASKED, str(own))
+    with pytest.raises(UsageError, match=rf"^--library {own}: there is no file {own}$"):
         load_questions(room("bench"), ["libraries"])
 
 

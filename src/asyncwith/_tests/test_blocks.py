@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -46,6 +47,13 @@ def test_files_that_never_became_whole_are_no_blocks(tmp_path):
     for name in ("x.unfiled", "x.unfiled.tmp", "block-002.json.tmp"):
         (tmp_path / name).write_text("{")
     assert read_blocks(tmp_path) == [make_block(1)]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_block(tmp_path):
+    os.mkfifo(tmp_path / "x.json")
+    with pytest.raises(InputError, match=r"x\.json: all of it: no file"):
+        read_blocks(tmp_path)
 
 
 def test_a_folder_that_is_not_there_has_no_blocks(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -78,3 +80,9 @@ def test_the_newest_run_is_one_that_has_something_to_report() -> None:
     (run / "costs.json").touch()
     finished()
     assert newest_run() == run
+
+
+def test_no_words_at_all_are_answered_by_the_help() -> None:
+    said = subprocess.run([sys.executable, "-m", "asyncwith"], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "\nCommands:\n" in said.stderr
