@@ -11,6 +11,7 @@ from asyncwith.clauses import Clause
 from asyncwith.leaks import Leak, LeakWatch, beyond
 from asyncwith.libraries import Library, MissingName, Names
 from asyncwith.loops import Loop
+from asyncwith.outdated import lacking
 from asyncwith.trace import Trace, chain, printable
 from asyncwith.verdicts import Outcome, Verdict, judge
 
@@ -61,11 +62,13 @@ def perform(
     if reason is not None:
         return Performed(Verdict(Outcome.NOT_RUN, reason), dirty=False)
     trace, names, details = Trace(tell), library.load(), ""
+    lack: str | None = None
     started = perf_counter()
     with LeakWatch() as watch:
         try:
             _run(clause, loop, trace, names, watch)
         except BaseException as error:  # noqa: BLE001 - a loop may let anything through, SystemExit and KeyboardInterrupt too
+            lack = lacking(error)
             if not isinstance(error, MissingName):
                 trace("escaped:", chain(error))
                 details = printable("".join(traceback.format_exception(error)), LONGEST_DETAILS)
@@ -74,7 +77,9 @@ def perform(
     leaks = beyond(watch.leaks, habit)
     dirty = any(leak.spoils for leak in leaks)
     if names.missing is not None:
-        return Performed(Verdict(Outcome.NOT_RUN, f"{library.id} has no {names.missing}"), dirty)
+        lack = f"{library.id} has no {names.missing}"
+    if lack is not None:
+        return Performed(Verdict(Outcome.NOT_RUN, lack), dirty)
     blamed = [leak.what for leak in leaks if leak.kind not in clause.leaves]
     return Performed(judge(clause.expected(loop), trace.lines, leaks=blamed, details=details, seconds=seconds), dirty)
 

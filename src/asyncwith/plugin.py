@@ -20,6 +20,7 @@ from asyncwith.explain import explain
 from asyncwith.hosts import Check
 from asyncwith.judging import Judging
 from asyncwith.outcomes import Judged
+from asyncwith.outdated import outdated
 from asyncwith.verdicts import Outcome
 
 __all__ = ["Conformance", "conformance"]
@@ -193,7 +194,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say which loops are judged."""
     judging = conformance(config).judging
     loops = ", ".join(f"{loop.id} {loop.version()}" for loop in judging.loops if loop.id not in judging.absent)
-    return [f"loops: {loops or 'none'}", *(f"not here: {reason}" for reason in judging.absent.values())]
+    absent = [f"not here: {reason}" for reason in judging.absent.values()]
+    return [
+        f"loops: {loops or 'none'}",
+        *absent,
+        *outdated(["anyio", *(loop.package for loop in judging.loops if loop.package)]),
+    ]
 
 
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:

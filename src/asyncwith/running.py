@@ -22,9 +22,10 @@ from asyncwith.errors import UsageError
 from asyncwith.exploring import explore_all
 from asyncwith.interpreters import find_interpreter
 from asyncwith.judging import edition
-from asyncwith.loops import builtin_loops
+from asyncwith.loops import builtin_loops, find_loop
 from asyncwith.measuring import NORMAL, QUICK, RIGOROUS, NothingMeasuredError, Plan, Progress, measure
 from asyncwith.memory import trace_memory, write_traced
+from asyncwith.outdated import outdated
 from asyncwith.provenance import provenance
 from asyncwith.pyperf_files import write_pyperf_files
 from asyncwith.rooms import room
@@ -55,6 +56,7 @@ __all__ = [
     "run_all",
     "run_of_bench",
     "run_programs",
+    "tell_outdated",
     "trace_run",
 ]
 
@@ -283,7 +285,15 @@ def run_all(loops: Sequence[str], output: Path | None) -> int:
         return code or (0 if costs is not None and costs.holds else NOTHING)
 
 
+def tell_outdated(loops: Sequence[str]) -> None:
+    """Say which packages are too old for what stands on them. Raises `UsageError` for a loop that nobody knows."""
+    found = [find_loop(spec) for spec in loops] or builtin_loops()
+    for line in outdated(["anyio", *(loop.package for loop in found if loop.package)]):
+        note(line)
+
+
 def _conform(loops: Sequence[str], run: Path) -> Conformed:
+    tell_outdated(loops)
     request = Request(loops=loops, resume=True).into(run)
     with progress_bar("conform") as bar:
         conformed = conform(request, bar.tally)

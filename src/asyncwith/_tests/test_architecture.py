@@ -34,7 +34,7 @@ FLOORS = (
     {"host", "child", "exploring_process"},
     {"untested", "checks", "programs", "slices", "arms", "pyperf_program"},
     {"clauses", "statistics", "evidence", "verdicts", "timed"},
-    {"expectations", "managers", "leaks", "provenance"},
+    {"expectations", "managers", "leaks", "provenance", "outdated"},
     {"loops", "libraries"},
     {"trace"},
     {"errors", "rooms", "lending"},
