@@ -668,8 +668,9 @@ async def a_failed_group_inside_a_timeout(trace: Trace) -> None:
                     group.create_task(fail())
             except BaseExceptionGroup:
                 trace("requests left:", task.cancelling())
-                timeout.reschedule(asyncio.get_running_loop().time())
                 async with LoggedExit(trace, "m"):
+                    await others_wait()
+                    timeout.reschedule(asyncio.get_running_loop().time())
                     await asyncio.sleep(10)
     except TimeoutError:
         trace("TimeoutError")
