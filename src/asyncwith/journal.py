@@ -7,7 +7,6 @@ a process comes by them, is the matter of `counters` and of `memory`.
 from __future__ import annotations
 
 import json
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -17,16 +16,20 @@ from typing import ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
 from asyncwith.arms import Question, load_questions
+from asyncwith.block_process import Held
 from asyncwith.blocks import replace_file
 from asyncwith.child import Child, Lost
 from asyncwith.errors import InputError, UsageError
+from asyncwith.holding import hold
+from asyncwith.interpreters import OURS
 from asyncwith.loops import Loop, find_loop
 from asyncwith.provenance import provenance
 
 __all__ = ["ORIGIN", "Address", "Entry", "Journal", "Refused", "Report", "read_entries"]
 
 FORMAT = 2
-LARGEST = 1 << 16  # bytes of a file that are looked at; it has one thousand
+LONGEST_FILE = 1 << 16  # bytes of a file that are looked at; it has one thousand
+LARGEST = 10_000  # managers or tasks; ten times as many take a minute each and say the same about one more
 ORIGIN = ("python", "implementation", "build", "gil", "jit", "machine", "cpu")
 
 Address = tuple[str, int]  # a question, and the place of an arm in it
@@ -80,7 +83,7 @@ def _read_entry(path: Path, kind: type[E]) -> E:
         raise InputError(f"{path}: is no file", "asyncwith did not write it so; take it away")
     try:
         with path.open("rb") as file:
-            text = file.read(LARGEST)
+            text = file.read(LONGEST_FILE)
         match json.loads(text):
             case {
                 "format": 2,
@@ -123,9 +126,8 @@ class Journal(Generic[E]):
         report: Report,
         *,
         ground: Mapping[str, str] | None = None,
-        largest: int = sys.maxsize,
     ) -> None:
-        """Ask all arms up to the size `largest`. `ground` is what else must be equal where entries stand together."""
+        """Ask all arms but the largest. `ground` is what else must be equal where entries stand together."""
         self.kind, self.folder, self.directory, self.report = kind, folder, directory, report
         self.provenance = provenance()
         self.ground = {**{key: str(self.provenance[key]) for key in ORIGIN}, **(ground or {})}
@@ -140,7 +142,7 @@ class Journal(Generic[E]):
             (question.name, place): arm
             for question in self.questions
             for place, arm in enumerate(question.arms)
-            if (arm.size or 1) <= largest
+            if (arm.size or 1) <= LARGEST
         }
         self.entries = {(each.loop, each.address): each for each in read_entries(directory, kind)}
         self.reasons: dict[tuple[str, Address], str] = {}
@@ -151,17 +153,40 @@ class Journal(Generic[E]):
         """Ask for what is missing, loop after loop.
 
         `start` starts a process for the loop of that name. It is asked for the empty loop first (None), whose figures `ask`
-        keeps to itself. Whatever a loop does, only its own cells are lost.
+        keeps to itself. Whatever a loop does, only its own cells are lost; an arm with constructs that do not hold on it is not
+        asked for.
         """
+        held = self._held()
         for name, loop in self.loops.items():
-            missing = [address for address in self.arms if (name, address) not in self.entries]
             reason = loop.absence()
+            missing = self._missing(name, held)
             while missing and reason is None:
                 with closing(start(name)) as child:
                     reason = self._ask(child, name, missing, ask)
             for address in missing:
                 self.reasons[name, address] = str(reason)
             self._tell()
+
+    def _held(self) -> Held:
+        """Return what may be asked of which loop, if anything is missing."""
+        present = [name for name, loop in self.loops.items() if loop.absence() is None]
+        if all((name, address) in self.entries for name in present for address in self.arms):
+            return {}
+        questions, specs = [question.name for question in self.questions], [self.specs[name] for name in present]
+        return hold(OURS, self.folder, questions, specs, self.directory.parent)
+
+    def _missing(self, loop: str, held: Held) -> list[Address]:
+        """Return what is to be asked of a loop, and note why the rest of what it lacks is not."""
+        missing = []
+        for address, arm in self.arms.items():
+            if (loop, address) not in self.entries:
+                its = [held[name][loop] for name in arm.holds if loop in held.get(name, {})]
+                broken = [why for may, why in its if not may]
+                if broken:
+                    self.reasons[loop, address] = broken[0]
+                else:
+                    missing.append(address)
+        return missing
 
     def _ask(
         self, child: Child, loop: str, missing: list[Address], ask: Callable[[Child, Address | None], Figures]

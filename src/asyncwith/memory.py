@@ -24,7 +24,6 @@ from asyncwith.rooms import room
 __all__ = ["Footprint", "Slope", "Traced", "TracedCell", "read_footprints", "trace_memory", "write_traced"]
 
 FORMAT = 1
-LARGEST = 10_000  # managers; ten times as many take a minute each and say the same about one more
 LEAK = 8  # bytes for each operation or manager; no object takes less than 16, and now and then something grows by a few
 
 
@@ -126,9 +125,7 @@ def trace_memory(
 
     Footprints that `directory` already holds are taken as they are. Raises `InputError` if some are of another origin.
     """
-    journal = Journal(
-        Footprint, folder or room("bench"), questions, loops, directory / "memory", progress, largest=LARGEST
-    )
+    journal = Journal(Footprint, folder or room("bench"), questions, loops, directory / "memory", progress)
     tracer = _Tracer(journal)
     journal.fill(tracer.start, tracer.ask)
     return Traced(

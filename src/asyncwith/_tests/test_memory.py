@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 
 from asyncwith import memory
+from asyncwith._tests.power import faulty_loops
 from asyncwith.errors import InputError
 from asyncwith.memory import Footprint, read_footprints, trace_memory, write_traced
 from asyncwith.memory_process import MALLINFO, UNSEEN
@@ -163,6 +164,22 @@ def test_what_is_known_is_not_traced_again(folder, tmp_path, monkeypatch):
     assert kept.stat().st_mtime_ns == before
     monkeypatch.setattr(memory, "Child", lambda *_, **__: pytest.fail("all is known"))
     assert len(trace_memory([], ["asyncio"], tmp_path, folder=folder).cells) == len(again)
+
+
+def test_what_a_faulty_loop_breaks_is_not_traced_on_it(folder, tmp_path):
+    (folder / "tiny.py").write_text(
+        "from asyncwith import Question\n"
+        "tiny = Question('tiny', 'What does little hold?')\n"
+        "for name, holds in (('whole', ()), ('broken', ('cancelling',))):\n"
+        "    @tiny.arm(name, holds=holds)\n"
+        "    async def _() -> None:\n"
+        "        bytes(100)\n"
+    )
+    (folder / "constructs.toml").write_text('"cancelling" = ["CANC-04"]')
+    mine = f"mine={faulty_loops.__file__}:CancellationSwallowed"
+    found = cells(trace_memory([], ["asyncio", mine], tmp_path / "run", folder=folder))
+    assert found.pop(("broken", None, "mine")).not_traced.startswith("CANC-04 failed on mine: ")
+    assert all(cell.not_traced is None for cell in found.values())
 
 
 def test_a_loop_that_fails_costs_its_own_cells(folder, tmp_path):
