@@ -102,7 +102,7 @@ class Waits:
     async def wait(self) -> None:
         self.event.set()
         try:
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
         except BaseException as error:
             self.trace(self.at, "sees", error)
             raise
@@ -157,7 +157,7 @@ async def cancelled_in_the_body(trace: Trace) -> None:
         async with Manager():
             try:
                 waits.set()
-                await anyio.sleep_forever()
+                await anyio.Event().wait()
             except BaseException as error:
                 seen.append(error)
                 trace("body sees", error)
@@ -694,7 +694,7 @@ async def exit_keeps_the_context(trace: Trace) -> None:
     async def work(waits: anyio.Event) -> None:
         async with Manager():
             waits.set()
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
 
     variable.set("canceller")
     await cancel_scope_amid(work)
@@ -756,7 +756,7 @@ async def a_scope_cancels_every_await(trace: Trace) -> None:
     async def work(waits: anyio.Event) -> None:
         async with SleepyExit():
             waits.set()
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
 
     scope = await cancel_scope_amid(work)
     trace("caught", scope.cancelled_caught)
@@ -992,7 +992,7 @@ async def an_exit_only_delays_a_scopes_cancellation(trace: Trace) -> None:
     async def work(waits: anyio.Event) -> None:
         async with Logged(trace, "m", suppress=True):
             waits.set()
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
         trace("goes on")
         try:
             await checkpoint()
@@ -1332,7 +1332,7 @@ async def a_shielded_scope_lets_an_exit_clean_up(trace: Trace) -> None:
     async def work(waits: anyio.Event) -> None:
         async with Manager():
             waits.set()
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
 
     scope = await cancel_scope_amid(work)
     trace("caught", scope.cancelled_caught)
@@ -1353,7 +1353,7 @@ async def a_shield_does_not_stop_a_tasks_cancellation(trace: Trace) -> None:
             with shield:
                 async with LoggedExit(trace, "m"):
                     waits.set()
-                    await anyio.sleep_forever()
+                    await anyio.Event().wait()
         finally:
             trace("shield caught", shield.cancelled_caught)
 
@@ -1376,7 +1376,7 @@ async def a_shield_with_a_deadline_bounds_the_cleanup(trace: Trace) -> None:
             trace("exit with", error)
             with anyio.CancelScope(deadline=-math.inf, shield=True) as shield:
                 try:
-                    await anyio.sleep_forever()
+                    await anyio.Event().wait()
                 except BaseException as expired:
                     trace("cleanup sees", expired)
                     raise
@@ -1386,7 +1386,7 @@ async def a_shield_with_a_deadline_bounds_the_cleanup(trace: Trace) -> None:
     async def work(waits: anyio.Event) -> None:
         async with Manager():
             waits.set()
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
 
     scope = await cancel_scope_amid(work)
     trace("caught", scope.cancelled_caught)
@@ -1405,7 +1405,7 @@ async def taking_the_shield_away(trace: Trace) -> None:
                     await checkpoint()
                     trace("shielded")
                     inner.shield = False
-                    await anyio.sleep_forever()
+                    await anyio.Event().wait()
         finally:
             trace("inner caught", inner.cancelled_caught)
     trace("outer caught", outer.cancelled_caught)
@@ -1470,7 +1470,7 @@ async def a_failing_sibling_cancels_the_others(trace: Trace) -> None:
     async def waiting() -> None:
         async with LoggedExit(trace, "a"):
             waits.set()
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
 
     async def failing() -> None:
         await waits.wait()
@@ -1481,6 +1481,6 @@ async def a_failing_sibling_cancels_the_others(trace: Trace) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(waiting)
             tasks.start_soon(failing)
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
     except BaseExceptionGroup as error:
         trace("left by", error)

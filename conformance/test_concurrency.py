@@ -686,7 +686,7 @@ async def a_cancelled_holder_gives_back(trace: Trace) -> None:
         with scope:
             async with lock:
                 holding.set()
-                await anyio.sleep_forever()
+                await anyio.Event().wait()
 
     for name, lock in (
         ("own Lock", own.Lock()),

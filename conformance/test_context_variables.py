@@ -647,14 +647,14 @@ async def readers_see_the_context_of_their_adding(trace: Trace) -> None:
 
     def read() -> None:
         trace("the reader sees", var.get())
-        events.remove_reader(ours)
+        events.remove_reader(ours.fileno())
         var.set("reader")
         readable.set()
 
     with ours, theirs:
         ours.setblocking(False)
         var.set("when added")
-        events.add_reader(ours, read)
+        events.add_reader(ours.fileno(), read)
         var.set("afterwards")
         theirs.send(b"x")
         await readable.wait()

@@ -77,7 +77,7 @@ async def a_scope_and_its_task_cancelled_together(trace: Trace) -> None:
     async def work(name: str, scope: anyio.CancelScope) -> None:
         with scope:
             async with LoggedExit(trace, name):
-                await anyio.sleep_forever()
+                await anyio.Event().wait()
         await checkpoint()
         trace("the task went on")
 
@@ -124,7 +124,7 @@ async def a_shield_around_the_host_only(trace: Trace) -> None:
     async def child() -> None:
         try:
             async with LoggedExit(trace, "child"):
-                await anyio.sleep_forever()
+                await anyio.Event().wait()
         finally:
             over.set()
 
@@ -149,7 +149,7 @@ async def both_scopes_are_cancelled(trace: Trace) -> None:
             with anyio.CancelScope() as inner:
                 inner.cancel()
                 outer.cancel()
-                await anyio.sleep_forever()
+                await anyio.Event().wait()
             trace("went on between them")
     trace("caught", inner.cancelled_caught, outer.cancelled_caught)
 
@@ -194,19 +194,19 @@ async def scopes_take_their_requests_back(trace: Trace) -> None:
             trace("between both scopes: still counted", task.cancelling() > 0)
     trace("both scopes:", task.cancelling())
     async with anyio.create_task_group() as group:
-        group.start_soon(anyio.sleep_forever)
+        group.start_soon(anyio.Event().wait)
         group.cancel_scope.cancel()
     trace("a group:", task.cancelling())
     with anyio.CancelScope() as outer:
         async with anyio.create_task_group() as group:
-            group.start_soon(anyio.sleep_forever)
+            group.start_soon(anyio.Event().wait)
             outer.cancel()
     trace("a scope around a group:", task.cancelling())
     async with anyio.create_task_group() as group:
         with anyio.CancelScope():
-            group.start_soon(anyio.sleep_forever)
+            group.start_soon(anyio.Event().wait)
             group.cancel_scope.cancel()
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
     trace("a group around a scope:", task.cancelling())
     with anyio.CancelScope() as scope:
         scope.cancel()
@@ -365,7 +365,7 @@ async def cancelling_a_start(trace: Trace) -> None:
     async def service(*, task_status: Any) -> None:
         async with LoggedExit(trace, "service"):
             inside.set()
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
 
     async def neighbour() -> None:
         async with LoggedExit(trace, "neighbour"):
@@ -392,7 +392,7 @@ async def started_when_start_is_cancelled(trace: Trace) -> None:
             scope.cancel()
             task_status.started()
             trace("started")
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
 
     async with anyio.create_task_group() as group:
         with anyio.CancelScope() as scope:
@@ -418,7 +418,7 @@ async def starting_into_a_cancelled_group(trace: Trace) -> None:
             await checkpoint()
             trace("not yet cancelled")
             task_status.started(7)
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
 
     async def starter() -> None:
         trace("start gives", await group.start(service))
@@ -426,7 +426,7 @@ async def starting_into_a_cancelled_group(trace: Trace) -> None:
     async with anyio.create_task_group() as outer:
         async with anyio.create_task_group() as group:
             outer.start_soon(starter)
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
     trace("left the group")
 
 
@@ -1226,8 +1226,11 @@ def a_call_is_cancelled_as_it_ends(loop: Loop, trace: Trace) -> None:
 def a_call_outlives_its_portal(loop: Loop, trace: Trace) -> None:
     """A call through a portal can be cancelled also when the portal was stopped and only waits for its calls."""
 
+    async def for_ever() -> None:
+        await anyio.Event().wait()
+
     def work(portal: anyio.from_thread.BlockingPortal) -> concurrent.futures.Future[None]:
-        future = portal.start_task_soon(anyio.sleep_forever)
+        future = portal.start_task_soon(for_ever)
         portal.call(portal.stop)
         future.cancel()
         return future
@@ -1248,7 +1251,7 @@ def a_provided_portal_is_left_by_an_error(loop: Loop, trace: Trace) -> None:
     async def call() -> None:
         async with LoggedExit(trace, "call"):
             inside.set()
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
 
     inside = threading.Event()
     try:

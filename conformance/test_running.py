@@ -569,7 +569,7 @@ def a_child_that_exits_is_grouped(trace: Trace, loop: Loop) -> None:
             group.start_soon(leave, ready)
             async with Logged(trace, "m"):
                 ready.set()
-                await anyio.sleep_forever()
+                await anyio.Event().wait()
 
     try:
         loop.run(main)

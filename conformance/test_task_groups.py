@@ -35,7 +35,7 @@ TESTS = "Lib/test/test_asyncio/test_taskgroups.py"
 
 async def for_ever() -> None:
     """Wait until cancelled."""
-    await anyio.sleep_forever()
+    await anyio.Event().wait()
 
 
 def end(task: asyncio.Task[Any]) -> str:

@@ -615,7 +615,7 @@ async def move_on_after(trace: Trace) -> None:
     began = time.monotonic()
     with anyio.move_on_after(DELAY) as scope:
         async with Logged(trace, "m"):
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
     early = time.monotonic() - began < EARLY
     trace("called", scope.cancel_called)
     trace("caught", scope.cancelled_caught)
@@ -670,7 +670,7 @@ async def an_exit_that_swallows_and_a_scope(trace: Trace) -> None:
     """
     with anyio.move_on_after(0) as scope:
         async with LoggedExit(trace, "m", suppress=True):
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
         trace("goes on")
     trace("called", scope.cancel_called, "caught", scope.cancelled_caught)
 
@@ -693,14 +693,14 @@ async def a_new_scope_in_the_exit_of_a_cancelled_one(trace: Trace) -> None:
             trace("exit with", error)
             with anyio.move_on_after(3600) as inner:
                 try:
-                    await anyio.sleep_forever()
+                    await anyio.Event().wait()
                 except BaseException as again:
                     trace("cleanup", again)
             trace("inner called", inner.cancel_called, "caught", inner.cancelled_caught)
 
     with anyio.move_on_after(0) as outer:
         async with Manager():
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
     trace("outer caught", outer.cancelled_caught)
 
 
@@ -717,7 +717,7 @@ async def a_deadline_inside_a_shield(trace: Trace) -> None:
         outer.cancel()
         with anyio.CancelScope(deadline=anyio.current_time() + DELAY / 10, shield=True) as inner:
             async with LoggedExit(trace, "m"):
-                await anyio.sleep_forever()
+                await anyio.Event().wait()
         trace("inner caught", inner.cancelled_caught)
         try:
             await checkpoint()
@@ -802,7 +802,7 @@ async def the_error_of_fail_after(trace: Trace) -> None:
         try:
             with fail_after(0):
                 async with LoggedExit(trace, "m"):
-                    await anyio.sleep_forever()
+                    await anyio.Event().wait()
         except Exception as error:
             trace(name, type(error), isinstance(error, TimeoutError))
 
@@ -863,11 +863,11 @@ async def a_deadline_inside_a_decorated_generator(trace: Trace, library: Names) 
                 yield scope
 
     async with limited(anyio.move_on_after(0)) as scope:
-        await anyio.sleep_forever()
+        await anyio.Event().wait()
     trace("caught", scope.cancelled_caught)
     try:
         async with limited(anyio.fail_after(0)):
-            await anyio.sleep_forever()
+            await anyio.Event().wait()
     except TimeoutError as error:
         trace("outside", type(error))
 
@@ -1563,3 +1563,23 @@ async def a_loop_that_waits_for_years(trace: Trace) -> None:
         trace("woken")
         group.cancel_scope.cancel()
     trace("left")
+
+
+@clause(
+    "TIME-101",
+    source="anyio api.html; trio reference-core.html#trio.sleep_forever",
+    expect=["the others had their turns", "exit m with Cancelled"],
+)
+async def sleeping_for_ever(trace: Trace) -> None:
+    """`sleep_forever()`, which is a sleep of infinite length, lasts until it is cancelled."""
+
+    async def sleep() -> None:
+        async with LoggedExit(trace, "m"):
+            await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(sleep)
+        for _ in range(3):
+            await anyio.sleep(0.001)  # the loop looks at its timers
+        trace("the others had their turns")
+        tasks.cancel_scope.cancel()

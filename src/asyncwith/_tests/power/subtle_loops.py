@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextvars
+import math
 import select
 import sys
 import time
@@ -985,6 +986,13 @@ class ServersForget(Base):
     def _accept_connection(self, factory: Any, sock: Any, *args: Any, **kwargs: Any) -> Any:
         super()._accept_connection(factory, sock, *args, **kwargs)
         self._remove_reader(sock.fileno())
+
+
+class TimersInfinitelySoon(Base):
+    """A timer of infinite delay is one without delay, as where a number too large becomes 0."""
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
+        return super().call_at(when if when < math.inf else self.time(), callback, *args, context=context)
 
 
 class SignalsInPlace(Base):
