@@ -35,6 +35,7 @@ DEEPEST = 64  # frames of C of some 100 bytes: up to a page and a half of stack,
 LEAST_ROUNDS = 5  # a median of fewer is an average
 SHARE = 2  # times what each arm would have of a block if all had the same: more than that nobody waits for
 LONGEST_REASON = 500  # characters
+DEAF = 60  # seconds without a new slice until the system ends us; by then whoever waits has done so
 
 T = TypeVar("T")
 Held = dict[
@@ -73,6 +74,8 @@ class Job:
 def main() -> None:
     """Measure the block that the first argument asks for, and write it to its file."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked decides; and the loops find one handler less to change
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
     job = Job(**json.loads(sys.argv[1]))
     chance = random.Random(job.seed)  # noqa: S311 - an order, not a secret
     questions = load_questions(Path(job.room), job.questions)
@@ -189,6 +192,8 @@ class _Crew:
         """Leave word of what runs now, for the parent to read when this process falls silent or dies."""
         if os.getppid() != self._parent:
             os._exit(1)  # nobody waits for the block any more
+        if hasattr(signal, "alarm"):
+            signal.alarm(DEAF)  # not even a loop that hangs outlives a killed parent for long
         self._said += 1
         os.lseek(self._word, 0, os.SEEK_SET)
         os.write(self._word, f"{self._said} {loop}\n".encode())

@@ -127,14 +127,14 @@ def test_blocks_that_are_there_count(folder, tmp_path):
         ("nix", "nix"),
         ("exits", "the process ended with exit code 0"),
         ("crashes", "the process ended with SIGKILL"),
-        ("hangs", "nothing came back for 1 seconds"),
+        ("hangs", "nothing came back for 3 seconds"),
         ("Late", "the loop did not give back the result of its main coroutine"),
     ],
 )
 def test_a_loop_that_cannot_be_timed_is_named_with_the_reason_and_the_others_are_timed(
     folder, tmp_path, monkeypatch, factory, reason
 ):
-    monkeypatch.setattr(measuring, "PATIENCE", 1.0)
+    monkeypatch.setattr(measuring, "PATIENCE", 3.0)
     mine = f"mine={tmp_path / 'faulty.py'}:{factory}"
     costs = measure([], ["asyncio", mine], tmp_path / "run", SHORT, folder=folder)
     found = cells(costs)
@@ -177,6 +177,30 @@ def test_a_killed_measurement_goes_on_with_all_but_the_block_in_flight(folder, t
     costs = measure([], ["asyncio"], tmp_path / "run", Plan(len(whole) + 1, 0, 0), folder=folder)
     assert whole < {block.id for block in read_blocks(blocks)}
     assert costs.blocks == len(whole) + 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no alarm")
+def test_a_loop_that_hangs_does_not_outlive_a_killed_parent(folder, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "deaf.py").write_text(
+        "import asyncio, time\nits = __import__('__main__')\n"
+        "def hangs():\n"
+        "    if its.DEAF == 1:\n"
+        "        with open('pipe', 'w', buffering=1) as pipe:\n"
+        "            time.sleep(20)\n"
+        "            pipe.write('woke')\n"
+        "    its.DEAF = 1\n"
+        "    return asyncio.new_event_loop()\n"
+    )
+    code = (
+        "import sys; from pathlib import Path; from asyncwith.measuring import measure;"
+        "measure([], ['asyncio', 'deaf=deaf:hangs'], Path('run'), folder=Path(sys.argv[1]))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, folder], cwd=tmp_path)
+    with (tmp_path / "pipe").open() as pipe:
+        parent.kill()
+        parent.wait()
+        assert pipe.read() == ""  # ends when the process does
 
 
 def test_the_process_of_a_block_ends_when_nobody_waits_for_it(folder, tmp_path):
