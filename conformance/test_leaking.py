@@ -513,13 +513,13 @@ async def a_manager_that_was_left_keeps_nothing(trace: Trace, library: Names) ->
         managers, (use, fill), ("generator left: value", "stack left: callback"), strict=True
     ):
         references: list[Any] = []
-        with without_collector():
-            try:
-                await work(manager, references)
-            except Failure:
-                pass
-            await checkpoint()
-            trace(f"{words} {state(references[0])}, error {state(references[1])}")
+        try:
+            await work(manager, references)
+        except Failure:
+            pass
+        await checkpoint()
+        gc.collect()
+        trace(f"{words} {state(references[0])}, error {state(references[1])}")
 
 
 @clause(
