@@ -1609,33 +1609,33 @@ async def readers_and_writers(trace: Trace) -> None:
             read.append(ours.recv(1).decode())
             again.set()
 
-        events.add_reader(ours, reader)
+        events.add_reader(ours.fileno(), reader)
         theirs.sendall(b"abc")
         await called.wait()
         trace("called again while there is more:", ", ".join(read))
         read.clear()
         called.clear()
-        events.add_reader(ours, later)
+        events.add_reader(ours.fileno(), later)
         theirs.sendall(b"x")
         await called.wait()
         trace("the later reader takes the place:", ", ".join(read))
-        events.remove_reader(ours)
+        events.remove_reader(ours.fileno())
         read.clear()
         theirs.sendall(b"d")
         await anyio.sleep(0.01)
         trace("removed, nobody is called:", not read)
         called.clear()
-        events.add_writer(ours, called.set)
-        events.add_reader(ours, once_more)
+        events.add_writer(ours.fileno(), called.set)
+        events.add_reader(ours.fileno(), once_more)
         await called.wait()
         await again.wait()
         trace("writer called, the reader is still there:", True)
-        events.remove_writer(ours)
+        events.remove_writer(ours.fileno())
         again.clear()
         theirs.sendall(b"e")
         await asyncio.wait([waiting := asyncio.ensure_future(again.wait())], timeout=1)
         waiting.cancel()
-        events.remove_reader(ours)
+        events.remove_reader(ours.fileno())
         trace("writer removed, the reader is still there:", ", ".join(read))
 
 
@@ -1720,17 +1720,17 @@ async def callbacks_do_not_keep_others_out(trace: Trace) -> None:
                 over.set()
 
         def readable() -> None:
-            events.remove_reader(ours)
+            events.remove_reader(ours.fileno())
             done.append("descriptor")
 
         over = asyncio.Event()
-        events.add_reader(ours, readable)
+        events.add_reader(ours.fileno(), readable)
         theirs.sendall(b"x")
         thread = threading.Thread(target=events.call_soon_threadsafe, args=(done.append, "thread"))
         thread.start()
         events.call_soon(again)
         await over.wait()
-        events.remove_reader(ours)
+        events.remove_reader(ours.fileno())
         thread.join()
     trace("the descriptor had its turn:", "descriptor" in done)
     trace("the other thread had its turn:", "thread" in done)
@@ -1782,10 +1782,16 @@ async def removing_readers_and_writers(trace: Trace) -> None:
     events = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        events.add_reader(ours, int)
-        trace("reader removed:", f"{events.remove_reader(ours)!r}, again: {events.remove_reader(ours)!r}")
-        events.add_writer(ours, int)
-        trace("writer removed:", f"{events.remove_writer(ours)!r}, again: {events.remove_writer(ours)!r}")
+        events.add_reader(ours.fileno(), int)
+        trace(
+            "reader removed:",
+            f"{events.remove_reader(ours.fileno())!r}, again: {events.remove_reader(ours.fileno())!r}",
+        )
+        events.add_writer(ours.fileno(), int)
+        trace(
+            "writer removed:",
+            f"{events.remove_writer(ours.fileno())!r}, again: {events.remove_writer(ours.fileno())!r}",
+        )
 
 
 @clause("RUN-110", source=EVENTS, on="asyncio", expect=["the other loop runs", any_order("the callback", "the timer")])
@@ -1819,17 +1825,17 @@ async def a_reader_that_is_removed_in_its_turn(trace: Trace) -> None:
     def reader(number: int) -> None:
         called.append(number)
         for ours, _ in pairs:
-            events.remove_reader(ours)
+            events.remove_reader(ours.fileno())
 
     try:
         for number, (ours, theirs) in enumerate(pairs):
             theirs.sendall(b"x")
-            events.add_reader(ours, reader, number)
+            events.add_reader(ours.fileno(), reader, number)
         await anyio.sleep(0.01)
         trace("readers called:", len(called))
     finally:
         for ours, theirs in pairs:
-            events.remove_reader(ours)
+            events.remove_reader(ours.fileno())
             ours.close()
             theirs.close()
 
@@ -1974,3 +1980,31 @@ async def a_loop_cannot_run_for_ever_inside_a_loop(trace: Trace) -> None:
     other.close()
     await checkpoint()
     trace("still running:", asyncio.get_running_loop() is mine)
+
+
+@clause(
+    "RUN-126",
+    source="Lib/asyncio/selector_events.py",
+    on="asyncio",
+    level="should",
+    posix=True,
+    expect=["readable", "reader removed: True", "writable", "writer removed: True"],
+)
+async def descriptors_are_given_as_sockets(trace: Trace) -> None:
+    """A descriptor may be given as an object that has one, such as a socket. anyio does so."""
+    events, called = asyncio.get_running_loop(), asyncio.Event()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for what, add, remove in (
+            ("read", events.add_reader, events.remove_reader),
+            ("writ", events.add_writer, events.remove_writer),
+        ):
+            called.clear()
+            add(ours, called.set)
+            theirs.send(b"x")
+            await called.wait()
+            trace(f"{what}able")
+            remove(ours)
+            called.clear()
+            await anyio.sleep(0.001)  # it would be called again: there is still something to read, and room to write
+            trace(f"{what}er removed:", not called.is_set())

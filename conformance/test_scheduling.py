@@ -337,12 +337,12 @@ async def busy_descriptors_share_the_loop(trace: Trace) -> None:
     try:
         for number, (ours, theirs) in enumerate(pairs):
             theirs.sendall(b"x")  # nobody takes it out
-            events.add_reader(ours, reader, number)
+            events.add_reader(ours.fileno(), reader, number)
         await done.wait()
         trace("readers that had their turn:", len(called))
     finally:
         for ours, theirs in pairs:
-            events.remove_reader(ours)
+            events.remove_reader(ours.fileno())
             ours.close()
             theirs.close()
 

@@ -13,6 +13,7 @@ import asyncio
 import collections
 import contextvars
 import math
+import operator
 import select
 import sys
 import time
@@ -993,6 +994,13 @@ class TimersInfinitelySoon(Base):
 
     def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> Any:
         return super().call_at(when if when < math.inf else self.time(), callback, *args, context=context)
+
+
+class DescriptorsAreNumbers(Base):
+    """A descriptor is a number, and nothing that has one."""
+
+    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
+        super().add_reader(operator.index(fd), callback, *args)
 
 
 class SignalsInPlace(Base):
