@@ -1,5 +1,6 @@
 """Generators as managers: what `@asynccontextmanager` makes of an asynchronous generator function."""
 
+import asyncio
 import gc
 import inspect
 import sys
@@ -1370,3 +1371,148 @@ async def second_yield_leaves_the_generator(trace: Trace, library: Names) -> Non
         trace(type(error), "from", chain(error.__context__))
     trace("still suspended:", generator.ag_frame is not None)
     await generator.aclose()
+
+
+@clause(
+    "ACM-77",
+    source=ASYNCCONTEXTMANAGER,
+    expect=[
+        *(
+            "ValueError('v') <- KeyError('k') {}",
+            "ValueError('v') <= KeyError('k') {}",
+            "ValueError('v') </ KeyError('k') {}",
+        ),
+        *("RuntimeError <- KeyError('k') {}", "RuntimeError <= KeyError('k') {}", "RuntimeError </ KeyError('k') {}"),
+        *("StopAsyncIteration <- KeyError('k') {}", "StopAsyncIteration <= KeyError('k') {}"),
+        "StopAsyncIteration </ KeyError('k') {}",
+    ],
+)
+async def what_a_passing_error_carries(trace: Trace, library: Names) -> None:
+    """An error that passes through the generator keeps its context, its cause and whether that hides the context, and
+    nothing is added to it.
+    """
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await checkpoint()
+
+    for make in (lambda: ValueError("v"), RuntimeError, StopAsyncIteration):
+        for form in ("alone", "from the first", "from None"):
+            raised = make()
+            try:
+                async with manager():
+                    try:
+                        raise KeyError("k")
+                    except KeyError as first:
+                        if form == "alone":
+                            raise raised  # noqa: B904 - its implicit context is what is looked at
+                        raise raised from (first if form == "from the first" else None)
+            except type(raised) as error:
+                trace(chain(error).replace("()", ""), vars(error))
+
+
+@clause(
+    "ACM-78",
+    source="reference/datamodel.html#traceback-objects",
+    expect=["OSError raised in clean_up", "OSError raised in clean_up", "RuntimeError raised in clean_up"],
+)
+async def where_the_generator_failed(trace: Trace, library: Names) -> None:
+    """The traceback of an error that the generator raises leads to where it was raised, whatever the body raised."""
+
+    async def clean_up(fails: Exception) -> None:
+        await checkpoint()
+        raise fails
+
+    @library.asynccontextmanager
+    async def manager(fails: Exception) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await clean_up(fails)
+
+    for fails, raised in ((OSError(), None), (OSError(), ValueError()), (RuntimeError(), ValueError())):
+        try:
+            async with manager(fails):
+                if raised is not None:
+                    raise raised
+        except (OSError, RuntimeError) as error:
+            *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+            trace(type(error), "raised in", frame.f_code.co_name)
+
+
+@clause(
+    "ACM-79",
+    source=ASYNCCONTEXTMANAGER,
+    expect=[
+        f"{name} <- {body}()"
+        for body in ("ValueError", "GeneratorExit")
+        for name in ("GeneratorExit()", "KeyboardInterrupt()", "SystemExit()", "Cancelled")
+    ],
+)
+async def errors_of_any_kind_replace_that_of_the_body(trace: Trace, library: Names) -> None:
+    """What the generator raises instead of the body's error propagates, be it of the kinds that end generators, tasks or
+    programs.
+    """
+
+    @library.asynccontextmanager
+    async def manager(kind: type[BaseException]) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await checkpoint()
+            raise kind
+
+    for body in (ValueError, GeneratorExit):
+        for kind in (GeneratorExit, KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+            try:
+                async with manager(kind):
+                    raise body
+            except BaseException as error:
+                trace(chain(error))
+
+
+@clause("ACM-80", source=ASYNCCONTEXTMANAGER, expect=["called with (1,) {'b': 2}", "body"])
+async def the_function_is_called_once(trace: Trace, library: Names) -> None:
+    """Whatever returns a generator can be decorated; it is called once for each manager, with the arguments given."""
+
+    async def generate() -> AsyncIterator[None]:
+        await checkpoint()
+        yield
+
+    def make(*args: int, **kwargs: int) -> AsyncIterator[None]:
+        trace("called with", args, kwargs)
+        return generate()
+
+    async with library.asynccontextmanager(make)(1, b=2):
+        trace("body")
+
+
+@clause(
+    "ACM-81",
+    source="bpo-29692",
+    expect="RuntimeError('mine') <= RuntimeError('other') <= StopAsyncIteration()",
+)
+async def runtime_error_about_another(trace: Trace, library: Names) -> None:
+    """Only the RuntimeError that Python makes of a StopAsyncIteration of the body gives way to it; one that the generator
+    raises from another RuntimeError propagates.
+    """
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        try:
+            yield
+        except StopAsyncIteration as stop:
+            await checkpoint()
+            try:
+                raise RuntimeError("other") from stop
+            except RuntimeError as other:
+                raise RuntimeError("mine") from other
+
+    try:
+        async with manager():
+            raise StopAsyncIteration
+    except RuntimeError as error:
+        trace(chain(error))

@@ -357,3 +357,21 @@ def parents_of_the_managers(trace: Trace, library: Names) -> None:
     for name in ("AsyncExitStack", "aclosing", "nullcontext"):
         show(name, getattr(library, name))
     show("generator-based manager", type(library.asynccontextmanager(manager)()))
+
+
+@clause("ABC-61", source=ABSTRACT, expect=["the class: False", "an instance: False"])
+def methods_of_a_metaclass(trace: Trace, library: Names) -> None:
+    """A class that is itself a manager, by the methods of its metaclass, is not one of managers: its instances are none."""
+
+    class Meta(type):
+        async def __aenter__(cls) -> None:
+            """Do nothing."""
+
+        async def __aexit__(cls, *details: object) -> None:
+            """Do nothing."""
+
+    class Resource(metaclass=Meta):
+        pass
+
+    trace("the class:", issubclass(Resource, library.AbstractAsyncContextManager))
+    trace("an instance:", isinstance(Resource(), library.AbstractAsyncContextManager))

@@ -1317,3 +1317,61 @@ async def the_class_that_an_object_claims_to_have(trace: Trace, library: Names) 
         await manager.__aenter__()
         stack.push_async_exit(manager)
         stack.push(SyncPretending())
+
+
+@clause(
+    "STACK-80",
+    source=STACK,
+    expect=["asynchronous: what enter raised", "synchronous: what enter raised"],
+)
+async def attribute_error_of_enter(trace: Trace, library: Names) -> None:
+    """An AttributeError that enter raises propagates as it is: it does not say that the method is missing."""
+    raised = AttributeError("inside enter")
+
+    class Manager:
+        async def __aenter__(self) -> None:
+            await checkpoint()
+            raise raised
+
+        async def __aexit__(self, *details: object) -> None:
+            trace("exit")
+
+        def __enter__(self) -> None:
+            raise raised
+
+        def __exit__(self, *details: object) -> None:
+            trace("exit")
+
+    async with library.AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(Manager())
+        except (AttributeError, TypeError) as error:
+            trace("asynchronous:", "what enter raised" if error is raised else error)
+        try:
+            stack.enter_context(Manager())
+        except (AttributeError, TypeError) as error:
+            trace("synchronous:", "what enter raised" if error is raised else error)
+
+
+@clause("STACK-81", source=STACK, expect=["synchronous: True", "asynchronous: True"])
+async def keywords_of_callbacks(trace: Trace, library: Names) -> None:
+    """A keyword argument of a callback may have any name, also one that a parameter of an exit or of a function might
+    have.
+    """
+    names = "args cls error exc exc_details exc_type exc_value exit fn func kwargs kwds tb traceback type typ value"
+    given = {name: name for name in names.split()}
+
+    def callback(**kwargs: str) -> None:
+        trace("synchronous:", kwargs == given)
+
+    async def async_callback(**kwargs: str) -> None:
+        await checkpoint()
+        trace("asynchronous:", kwargs == given)
+
+    try:
+        async with library.AsyncExitStack() as stack:
+            stack.push_async_callback(async_callback, **given)
+            stack.callback(callback, **given)
+            raise ValueError
+    except ValueError:
+        pass

@@ -1,10 +1,14 @@
 """Utilities: `aclosing`, `nullcontext`, and the synchronous managers that people use in asynchronous code."""
 
+import asyncio
 import io
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+import types
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -400,3 +404,94 @@ async def suppressing_no_part_of_a_group(trace: Trace, library: Names) -> None:
             raise whole
     except ExceptionGroup as error:
         trace("caught the whole group:", error is whole)
+
+
+@clause(
+    "UTIL-64",
+    source=f"{ACLOSING}; reference/expressions.html#await",
+    expect=[
+        *("closed by a generator-based coroutine", "after"),
+        *("closed by an awaitable", "after"),
+        *("called", "TypeError"),
+    ],
+)
+async def aclosing_awaits_what_aclose_gives(trace: Trace, library: Names) -> None:
+    """`aclosing` awaits what `aclose()` gives, as `await` does: any awaitable, and a TypeError for anything else."""
+
+    class ByGenerator:
+        @types.coroutine
+        def aclose(self) -> Iterator[Any]:
+            yield from checkpoint().__await__()
+            trace("closed by a generator-based coroutine")
+
+    class Awaitable:
+        def __await__(self) -> Iterator[Any]:
+            yield from checkpoint().__await__()
+            trace("closed by an awaitable")
+
+    for thing in (
+        ByGenerator(),
+        SimpleNamespace(aclose=Awaitable),
+        SimpleNamespace(aclose=lambda: trace("called")),
+    ):
+        try:
+            async with library.aclosing(thing):
+                pass
+            trace("after")
+        except TypeError as error:
+            trace(type(error))
+
+
+@clause(
+    "UTIL-65",
+    source=ACLOSING,
+    expect=[
+        *("GeneratorExit()", "GeneratorExit() <- ValueError('v')"),
+        *("KeyboardInterrupt()", "KeyboardInterrupt() <- ValueError('v')"),
+        *("Cancelled", "Cancelled <- ValueError('v')"),
+        *("busy: RuntimeError", "busy: RuntimeError"),
+    ],
+)
+async def aclosing_what_cannot_be_closed(trace: Trace, library: Names) -> None:
+    """Whatever `aclose()` raises propagates, be it of the kinds that end generators, programs or tasks, and so does the
+    refusal of a generator that is busy.
+    """
+
+    class Thing:
+        def __init__(self, kind: type[BaseException]) -> None:
+            self.kind = kind
+
+        async def aclose(self) -> None:
+            await checkpoint()
+            raise self.kind
+
+    for kind in (GeneratorExit, KeyboardInterrupt, asyncio.CancelledError):
+        for failing in (False, True):
+            try:
+                async with library.aclosing(Thing(kind)):
+                    if failing:
+                        raise ValueError("v")
+            except BaseException as error:
+                trace(chain(error))
+
+    @types.coroutine
+    def stop_here() -> Iterator[None]:
+        yield
+
+    async def generate() -> AsyncIterator[int]:
+        await stop_here()
+        yield 1
+
+    for failing in (False, True):
+        generator: Any = generate()
+        step = generator.__anext__()
+        step.send(None)  # as if another task were inside it
+        try:
+            async with library.aclosing(generator):
+                if failing:
+                    raise ValueError("v")
+        except RuntimeError as error:
+            trace("busy:", type(error))
+        with suppress(StopIteration):
+            step.send(None)
+        await generator.aclose()
