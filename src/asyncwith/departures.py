@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from asyncwith.errors import InputError
+from asyncwith.loops import BUILTIN
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -70,8 +71,14 @@ class Departure:
 
 
 def departing(departures: Iterable[Departure], clause: str, loop: str, library: str) -> Departure | None:
-    """Return the departure that concerns a check, or None."""
-    return next((each for each in departures if each.concerns(clause, loop, library)), None)
+    """Return the departure that concerns a check, or None.
+
+    A loop or library of one's own may do better than Python or anyio, so there it is no news that one does not show.
+    """
+    found = next((each for each in departures if each.concerns(clause, loop, library)), None)
+    if found is not None and found.on in EVERYWHERE and (loop not in BUILTIN or library != "contextlib"):
+        return replace(found, sometimes=True)
+    return found
 
 
 def read_room(folder: Path) -> list[Departure]:

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 
 from asyncwith.errors import UsageError
 
-__all__ = ["UNKNOWN", "Loop", "builtin_loops", "find_loop", "load", "register_loop"]
+__all__ = ["BUILTIN", "UNKNOWN", "Loop", "builtin_loops", "find_loop", "load", "register_loop"]
 
 T = TypeVar("T")
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]

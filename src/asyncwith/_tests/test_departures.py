@@ -7,7 +7,10 @@ import pytest
 from asyncwith.clauses import load_chapters
 from asyncwith.departures import Departure, check_ids, check_releases, departing, read_departures, read_room
 from asyncwith.errors import InputError
+from asyncwith.hosts import Check
+from asyncwith.outcomes import Judged
 from asyncwith.rooms import room
+from asyncwith.verdicts import Outcome, Verdict
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,23 @@ def test_a_bad_file_is_told_by_its_name_and_the_place_in_it(tmp_path, text, said
     path.write_text(text)
     with pytest.raises(InputError, match=f"mine.toml: {said}"):
         read_departures(path, on="mine")
+
+
+@pytest.mark.parametrize(
+    ("loop", "library", "news"),
+    [
+        ("asyncio", "contextlib", True),
+        ("uvloop", "contextlib", True),
+        ("mine", "contextlib", False),
+        ("asyncio", "mylib", False),
+    ],
+)
+def test_who_does_better_than_python_is_not_asked_to_depart(loop, library, news):
+    known = Departure("STACK-01", "python", "why")
+    judged = Judged(
+        Check("STACK-01", loop, library), Verdict(Outcome.PASSED), "must", departing([known], "STACK-01", loop, library)
+    )
+    assert judged.stale is news
 
 
 def test_a_user_s_file_says_itself_what_departs(tmp_path):
