@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 import gc
 import math
 import sys
@@ -15,6 +16,7 @@ import threading
 import time
 import traceback
 import types
+import warnings
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -772,6 +774,360 @@ async def what_is_closed_before_it_starts(trace: Trace) -> None:
     trace("generator:", "kept" if freed[1]() else "freed")
 
 
+# Python 3.14 before 3.14.9
+@clause(
+    "PAST-100",
+    source="gh-86802; gh-156321; library/asyncio-task.html#asyncio.shield",
+    on="asyncio",
+    versions=">=3.14",
+    expect=["nobody asks: ValueError('v')", "somebody asks: nothing"],
+)
+async def an_error_behind_a_shield(trace: Trace) -> None:
+    """If a shielded task fails when the one that waited for it is gone, that is reported, unless somebody asks for it."""
+
+    async def fail() -> None:
+        await go_on.wait()
+        raise ValueError("v")
+
+    async def wait(inner: asyncio.Task[None]) -> None:
+        await asyncio.shield(inner)
+
+    loop, reported = asyncio.get_running_loop(), list[object]()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(lambda loop, context: reported.append(context.get("exception")))
+    for words in "nobody asks:", "somebody asks:":
+        go_on = asyncio.Event()
+        inner = asyncio.create_task(fail())
+        waiter = asyncio.create_task(wait(inner))
+        await asyncio.sleep(0)
+        waiter.cancel()
+        await asyncio.wait([waiter])
+        go_on.set()
+        await asyncio.wait([inner])
+        if words == "somebody asks:":
+            inner.exception()
+        del inner, waiter
+        gc.collect()
+        trace(words, *(reported or ["nothing"]))
+        reported.clear()
+    loop.set_exception_handler(before)
+
+
+# Python 3.13 to 3.14.8
+@clause(
+    "PAST-101",
+    source="gh-158004; library/asyncio-task.html#asyncio.as_completed",
+    on="asyncio",
+    versions=">=3.13",
+    expect=["cancelled", "got 1", "got 2"],
+)
+async def a_step_of_as_completed_is_cancelled(trace: Trace) -> None:
+    """A step of `as_completed` that is cancelled takes nothing away: those that follow give all the results."""
+
+    async def give(number: int) -> int:
+        await go_on.wait()
+        return number
+
+    async def step() -> None:
+        await anext(results)
+
+    go_on = asyncio.Event()
+    tasks = [asyncio.create_task(give(number)) for number in (1, 2)]
+    results: Any = aiter(asyncio.as_completed(tasks))  # type: ignore[call-overload,unused-ignore] # since 3.13
+    waiting = asyncio.create_task(step())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    try:
+        await waiting
+    except asyncio.CancelledError:
+        trace("cancelled")
+    go_on.set()
+    async for task in results:
+        trace("got", await task)
+
+
+# Python 3.14 before 3.14.8
+@clause(
+    "PAST-102",
+    source="gh-152569; gh-155143",
+    on="asyncio",
+    level="should",
+    expect=["wait: freed", "wait_for: freed", "shield: freed", "as_completed: freed"],
+)
+async def who_waited_for_what_never_ends(trace: Trace) -> None:
+    """A future that is never done does not keep the tasks that have stopped waiting for it."""
+
+    async def first() -> None:
+        for each in asyncio.as_completed([never], timeout=0):
+            await each
+
+    async def act(name: str) -> None:
+        await acts[name]()
+
+    never = asyncio.get_running_loop().create_future()
+    acts: dict[str, Callable[[], Awaitable[object]]] = {
+        "wait": lambda: asyncio.wait([never], timeout=0),
+        "wait_for": lambda: asyncio.wait_for(asyncio.shield(never), 0.001),
+        "shield": lambda: asyncio.shield(never),
+        "as_completed": first,
+    }
+    for name in acts:
+        task = asyncio.create_task(act(name))
+        await asyncio.sleep(0)
+        if name == "shield":
+            task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        kept = weakref.ref(task)
+        del task
+        await asyncio.sleep(0)
+        gc.collect()
+        trace(f"{name}:", "freed" if kept() is None else "kept")
+
+
+# Python 3.11 and 3.12
+@clause(
+    "PAST-103",
+    source="gh-117459; library/asyncio-task.html#asyncio.run_coroutine_threadsafe",
+    on="asyncio",
+    expect=["TimeoutError: leads to the coroutine", "InvalidStateError: leads to the coroutine"],
+)
+async def a_traceback_in_a_thread(trace: Trace) -> None:
+    """The traceback of an error that a coroutine hands over to a thread leads to where it was raised."""
+
+    async def fail(kind: type[Exception]) -> None:
+        raise kind("v")
+
+    def call(kind: type[Exception]) -> str:
+        try:
+            asyncio.run_coroutine_threadsafe(fail(kind), loop).result()
+        except kind as error:
+            names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+            return "leads to the coroutine" if "fail" in names else "ends before"
+        return "no error"
+
+    loop = asyncio.get_running_loop()
+    for kind in asyncio.TimeoutError, asyncio.InvalidStateError:
+        trace(f"{kind.__name__}:", await asyncio.to_thread(call, kind))
+
+
+# Python 3.12 to 3.13.2, uvloop on 3.13
+@clause(
+    "PAST-104",
+    source="gh-128308; library/asyncio-task.html#asyncio.eager_task_factory",
+    on="asyncio",
+    versions=">=3.12",
+    expect=["loop: n", "asyncio: n", "group: n"],
+)
+async def the_name_of_an_eager_task(trace: Trace) -> None:
+    """A task that is started eagerly has its name from its first step on."""
+
+    async def work(words: str) -> None:
+        trace(words, anyio.get_current_task().name or "no name")
+
+    with eager_tasks():
+        await asyncio.get_running_loop().create_task(work("loop:"), name="n")
+        await asyncio.create_task(work("asyncio:"), name="n")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(work("group:"), name="n")
+
+
+# Python 3.12 before 3.12.9, 3.13 before 3.13.2, uvloop on 3.13
+@clause(
+    "PAST-105",
+    source="gh-128552",
+    on="asyncio",
+    level="should",
+    versions=">=3.12",
+    expect=["task: freed", "group: freed"],
+)
+async def an_eager_task_makes_no_cycle(trace: Trace) -> None:
+    """The error of a task that failed while it was created is freed when it was handled."""
+
+    class CustomError(Exception):
+        pass
+
+    async def fail() -> None:
+        raise CustomError
+
+    async def task() -> None:
+        with eager_tasks():
+            await asyncio.create_task(fail())
+
+    async def group() -> None:
+        with eager_tasks():
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(fail())
+
+    async def handled(act: Callable[[], Awaitable[None]]) -> weakref.ref[BaseException]:
+        try:
+            await act()
+        except BaseExceptionGroup as error:
+            return weakref.ref(error.exceptions[0])
+        except CustomError as error:
+            return weakref.ref(error)
+        raise AssertionError("nothing was raised")
+
+    gc.disable()
+    try:
+        for act in task, group:
+            error = await handled(act)
+            await asyncio.sleep(0)
+            trace(f"{act.__name__}:", "kept" if error() else "freed")
+    finally:
+        gc.enable()
+
+
+# Python 3.12 before 3.12.5
+@clause(
+    "PAST-106",
+    source="gh-122332; library/asyncio-task.html#asyncio.Task.get_coro",
+    on="asyncio",
+    versions=">=3.12",
+    expect=["no coroutine: True"],
+)
+async def the_coroutine_of_an_eager_task(trace: Trace) -> None:
+    """A task that was done as it was made has no coroutine any more."""
+
+    async def work() -> None:
+        pass
+
+    options: dict[str, Any] = {"eager_start": True}
+    task = asyncio.Task(work(), loop=asyncio.get_running_loop(), **options)
+    trace("no coroutine:", task.get_coro() is None)
+    await task
+
+
+@clause(
+    "PAST-107",
+    source=f"bpo-32751; bpo-40607; {WAIT_FOR}",
+    on="asyncio",
+    expect=[
+        *["exit no time with Cancelled", "TimeoutError"],
+        *["exit no time with Cancelled", "ValueError('v')"],
+        *["exit some time with Cancelled", "ValueError('v')"],
+    ],
+)
+async def the_exit_of_what_wait_for_cancels(trace: Trace) -> None:
+    """`wait_for` waits until what it cancelled has ended, also where it gives no time, and raises what an exit raises."""
+
+    async def work(name: str, error: ValueError | None) -> None:
+        async with LoggedExit(trace, name, fails_exit=error, suspends=2):
+            await asyncio.sleep(10)
+
+    for name, delay, error in (
+        ("no time", 0, None),
+        ("no time", 0, ValueError("v")),
+        ("some time", 0.001, ValueError("v")),
+    ):
+        task = asyncio.create_task(work(name, error))
+        await asyncio.sleep(0)
+        try:
+            await asyncio.wait_for(task, delay)
+        except asyncio.TimeoutError:
+            trace("TimeoutError")
+        except ValueError as raised:
+            trace(raised)
+
+
+@clause("PAST-108", source="gh-93297; library/asyncio-task.html#asyncio.TaskGroup.create_task", expect=["done"])
+async def a_group_keeps_its_tasks(trace: Trace) -> None:
+    """A task group keeps its tasks alive, though nothing else refers to them nor to what they wait for."""
+
+    async def child() -> None:
+        event = anyio.Event()
+        waiting.append(weakref.ref(event))
+        await event.wait()
+        trace("done")
+
+    waiting = list[weakref.ref[anyio.Event]]()
+    async with anyio.create_task_group() as group:
+        group.start_soon(child)
+        await others_wait()
+        gc.collect()
+        event = waiting[0]()
+        if event is None:
+            group.cancel_scope.cancel()
+        else:
+            event.set()
+
+
+@clause(
+    "PAST-109",
+    source="gh-94398; library/asyncio-task.html#task-groups",
+    on="asyncio",
+    versions=">=3.11",
+    expect=["RuntimeError", "ExceptionGroup[KeyError('k')]"],
+)
+async def a_group_that_shuts_down(trace: Trace) -> None:
+    """A task group in which a task has failed takes no more tasks, not even from the exit of a task that it cancels."""
+
+    async def fail() -> None:
+        raise KeyError("k")
+
+    async def start_another() -> None:
+        try:
+            await asyncio.sleep(10)
+        finally:
+            another = asyncio.sleep(0)
+            try:
+                group.create_task(another)
+            except RuntimeError:
+                trace("RuntimeError")
+                another.close()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(start_another())
+            await asyncio.sleep(0)
+            group.create_task(fail())
+    except BaseExceptionGroup as error:
+        trace(error)
+
+
+# Python 3.12 before 3.12.3, uvloop
+@clause(
+    "PAST-110",
+    source="gh-111358; library/asyncio-eventloop.html#asyncio.loop.shutdown_default_executor",
+    on="asyncio",
+    versions=">=3.12",
+    expect=["gave up: True", "warned: True"],
+)
+async def an_executor_that_does_not_end(trace: Trace) -> None:
+    """The shutdown of the default executor gives up when its time is over, and warns."""
+    loop, over = asyncio.get_running_loop(), threading.Event()
+    options: dict[str, Any] = {"timeout": 0.01}
+    working = loop.run_in_executor(None, over.wait)
+    release = threading.Timer(1, over.set)
+    release.start()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        await loop.shutdown_default_executor(**options)
+    trace("gave up:", not over.is_set())
+    trace("warned:", bool(caught))
+    release.cancel()
+    over.set()
+    await working
+    release.join()
+
+
+@clause(
+    "PAST-111",
+    source="gh-105331; library/asyncio-task.html#asyncio.sleep",
+    on="asyncio",
+    versions=">=3.13",
+    expect=["ValueError"],
+)
+async def a_sleep_of_no_number(trace: Trace) -> None:
+    """From Python 3.13 on, `asyncio.sleep` of what is not a number is a ValueError."""
+    try:
+        await asyncio.sleep(math.nan)
+        trace("slept")
+    except ValueError:
+        trace("ValueError")
+
+
 # Locks and their kin
 
 
@@ -1098,6 +1454,24 @@ def locks_that_are_older_than_the_loop(loop: Loop, trace: Trace) -> None:
     loop.run(main)
 
 
+@clause("PAST-52", source="bpo-45416; library/asyncio-sync.html#asyncio.Condition", on="asyncio", expect=["notified"])
+async def a_condition_with_a_lock_of_its_own(trace: Trace) -> None:
+    """A condition can be made with a lock that there is already."""
+
+    async def wait() -> None:
+        async with condition:
+            await condition.wait()
+            trace("notified")
+
+    lock = asyncio.Lock()
+    condition = asyncio.Condition(lock)
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    async with lock:
+        condition.notify()
+    await waiting
+
+
 # Resources and threads
 
 
@@ -1367,3 +1741,94 @@ def a_closing_is_used_again(trace: Trace) -> None:
             use()
         except (KeyError, RuntimeError, StopIteration) as error:
             trace(words, type(error).__name__)
+
+
+# Python before 3.14.10
+@clause(
+    "PAST-82", source="gh-159739; library/contextvars.html#contextvars.ContextVar.reset", expect=["set meanwhile: 3"]
+)
+def a_variable_is_set_while_it_is_reset(trace: Trace) -> None:
+    """A context variable that is set by what its reset frees has the value that was set."""
+
+    class Setting:
+        def __del__(self) -> None:
+            variable.set(3)
+
+    def work() -> None:
+        variable.set(1)
+        token = variable.set(Setting())
+        variable.get()
+        variable.reset(token)
+        trace("set meanwhile:", repr(variable.get()))
+
+    variable = contextvars.ContextVar[object]("variable")
+    contextvars.copy_context().run(work)
+
+
+# Python before 3.14.8
+@clause("PAST-83", source="gh-155515", level="should", expect=["freed"])
+def a_context_in_a_cycle(trace: Trace) -> None:
+    """A context to which something refers that it holds itself, by an iterator, can be collected."""
+
+    class Held:
+        items: object
+
+    context, held = contextvars.Context(), Held()
+    freed = weakref.ref(held)
+    context.run(contextvars.ContextVar[Held]("variable").set, held)
+    held.items = iter(context.items())
+    del context, held
+    gc.collect()
+    trace("freed" if freed() is None else "kept")
+
+
+# Python before 3.14.9
+@clause(
+    "PAST-84", source="gh-146065", on="asyncio", level="should", expect=["thrown: ValueError", "again: StopIteration"]
+)
+async def a_wait_that_was_thrown_into(trace: Trace) -> None:
+    """The wait for a future is over once an error was thrown into it; using it again is no fault of the interpreter."""
+    waiting = asyncio.get_running_loop().create_future().__await__()
+    next(waiting)
+    uses: dict[str, Callable[[], object]] = {
+        "thrown:": lambda: waiting.throw(ValueError("v")),
+        "again:": lambda: waiting.send(None),
+    }
+    for words, use in uses.items():
+        try:
+            use()
+        except (ValueError, StopIteration, SystemError) as error:
+            trace(words, type(error).__name__)
+
+
+@clause(
+    "PAST-85",
+    source="bpo-44566; library/contextlib.html#contextlib.asynccontextmanager",
+    expect=["StopAsyncIteration: its own", "StopIteration: the coroutine's RuntimeError"],
+)
+async def kinds_of_stop_iteration(trace: Trace, library: Any) -> None:
+    """Errors of classes derived from StopIteration and StopAsyncIteration leave the body as those do."""
+
+    class Stop(StopIteration):
+        pass
+
+    class StopAsync(StopAsyncIteration):
+        pass
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncGenerator[None, None]:
+        yield
+
+    async def work(error: Exception) -> None:
+        async with manager():
+            raise error
+
+    for kind in StopAsync, Stop:
+        error = kind("v")
+        try:
+            await work(error)
+        except RuntimeError as raised:
+            words = "the coroutine's RuntimeError" if raised.__cause__ is error else "a RuntimeError of another"
+        except Exception as raised:  # noqa: BLE001 - whatever it is, it is compared
+            words = "its own" if raised is error else "another"
+        trace(f"{kind.__base__.__name__}:", words)
