@@ -291,6 +291,8 @@ def write_run(folder: Path, *, clauses: int = 18, python: str = "3.11.7") -> Pat
     """Write a whole run and return its directory."""
     write_lines(folder, outcome_lines(clauses, python))
     counted, traced = witnesses("instructions", "agree", agree=False), witnesses("peak", "leaks", agree=True)
+    ends = {"question": "stacking", "arm": "exit stack", "smallest": 1, "largest": 10_000}
+    traced["slopes"] = [{**ends, "loop": loop, "each": 176.0, "ratio": 1.0} for loop in LOOPS]
     for name, content in (("costs", costs(python)), ("instructions", counted), ("memory", traced)):
         (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
     return folder

@@ -163,6 +163,17 @@ def test_witnesses_are_read_with_what_they_contradict(tmp_path):
     assert len(run.instructions) == len(run.memory) == 7
 
 
+def test_slopes_of_memory_are_read_and_checked(tmp_path):
+    path = write_run(tmp_path) / "memory.json"
+    (first, *_) = read_runs([tmp_path]).runs[0].slopes
+    assert (first.question, first.arm, first.loop, first.each) == ("stacking", "exit stack", "asyncio", 176)
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["slopes"][0]["each"] = None
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(InputError, match=r"slopes\[0\], each: expected a number"):
+        read_runs([tmp_path])
+
+
 @pytest.mark.parametrize(
     ("name", "key", "value", "complaint"),
     [

@@ -191,6 +191,8 @@ def test_the_cost_page_shows_all_witnesses_and_where_they_are_at_odds(tmp_path):
     assert "Faster than its size on asyncio." in text
     assert text.count("Instructions say the opposite of time") == 2 * 2  # for the eye and for the ear
     assert text.count("Some of it stays behind") == 2 * 2
+    assert "exit stack: one more, from 1 to 10,000, takes" in text
+    assert text.count("<b>176 B</b>") == 4
     assert text.count("CPU time says the opposite of wall time") == 2
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from asyncwith.costs import Growth, Term
+from asyncwith.memory import Slope
 from asyncwith.verdicts import Outcome, Verdict
 
 __all__ = [
@@ -257,6 +258,7 @@ class Run:
     costs: Costs | None
     instructions: Mapping[Address, Witness] = field(default_factory=dict)
     memory: Mapping[Address, Witness] = field(default_factory=dict)
+    slopes: tuple[Slope, ...] = ()
 
     @property
     def provenance(self) -> Provenance:

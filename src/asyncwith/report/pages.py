@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from markupsafe import Markup
 
 from asyncwith.costs import Growth
+from asyncwith.memory import Slope
 from asyncwith.report.building_blocks import building_blocks, draw_terms
 from asyncwith.report.model import NO_LOOP, Address, Cell, Costs, Model, Promise, Question, Run, Witness
 from asyncwith.report.ratios import draw_floor, draw_ratios
@@ -30,6 +30,7 @@ MOST_SENTENCES = 60
 MOST_COLUMNS = 12
 MOST_LISTED = 60
 MOST_DRAWN = 40
+T = TypeVar("T", Growth, Slope)
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,6 @@ def _question(at: int, run: Run, costs: Costs, question: Question, *, drawn: boo
     forms: dict[tuple[str, int | None], list[Cell]] = {}
     for cell in question.cells:
         forms.setdefault((cell.arm, cell.size), []).append(cell)
-    grown = sorted(costs.growth, key=_arm_of)
     drawings = {"ratios": draw_ratios, "floor": draw_floor, "scaling": draw_scaling}
     return {
         "run": run,
@@ -145,7 +145,8 @@ def _question(at: int, run: Run, costs: Costs, question: Question, *, drawn: boo
         "pictures": [draw(question, costs, f"{question.name}-{at}-{kind}") for kind, draw in drawings.items() if drawn],
         "drawn": drawn,
         "forms": list(forms.values()),
-        "growth": [list(each) for _, each in groupby((g for g in grown if g.question == question.name), _arm_of)],
+        "growth": _by_arm(costs.growth, question),
+        "slopes": _by_arm(run.slopes, question),
         "cpu_ratio": {
             (cell.arm, cell.size, cell.loop): _cpu_ratio(cell, mine[0]) for mine in forms.values() for cell in mine
         },
@@ -155,8 +156,13 @@ def _question(at: int, run: Run, costs: Costs, question: Question, *, drawn: boo
     }
 
 
-def _arm_of(growth: Growth) -> str:
-    return growth.arm
+def _by_arm(found: Iterable[T], question: Question) -> list[list[T]]:
+    """Return what is of one question, arm by arm."""
+    by_arm: dict[str, list[T]] = {}
+    for each in found:
+        if each.question == question.name:
+            by_arm.setdefault(each.arm, []).append(each)
+    return list(by_arm.values())
 
 
 def _cpu_ratio(cell: Cell, reference: Cell) -> float | None:

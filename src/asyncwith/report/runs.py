@@ -14,7 +14,7 @@ from asyncwith.errors import InputError
 from asyncwith.report.costs_file import read_costs
 from asyncwith.report.model import Model, Run
 from asyncwith.report.outcomes_file import read_outcomes
-from asyncwith.report.witness_files import read_instructions, read_memory
+from asyncwith.report.witness_files import read_instructions, read_memory, read_slopes
 
 __all__ = ["read_runs"]
 
@@ -59,4 +59,5 @@ def _read_run(path: Path) -> Run:
         costs=measured,
         instructions=read_instructions(path / "instructions.json"),
         memory=read_memory(path / "memory.json"),
+        slopes=read_slopes(path / "memory.json"),
     )
