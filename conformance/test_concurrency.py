@@ -5,7 +5,7 @@ task now waits for the lock; the scenarios below rely on that instead of on time
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 import anyio
@@ -997,3 +997,152 @@ async def a_free_lock_of_anyio_lets_others_run(trace: Trace) -> None:
         asyncio.get_running_loop().call_soon(ran.set)
         async with manager:
             trace(words, ran.is_set())
+
+
+@clause(
+    "CONC-71",
+    source="bpo-27585; gh-90155",
+    on="asyncio",
+    expect=[
+        *["Lock: cancelled, then the second has it", "Lock: the first has it, then cancelled"],
+        *["Semaphore: cancelled, then the second has it", "Semaphore: the first has it, then cancelled"],
+    ],
+)
+async def tasks_cancelled_as_a_lock_of_asyncio_is_released(trace: Trace) -> None:
+    """If `task.cancel()` hits the task for which a lock was just released, the one behind it gets the lock; if it hits
+    the one behind, that ends cancelled and the first gets it.
+    """
+
+    async def wait(name: str, lock: asyncio.Lock | asyncio.Semaphore) -> str:
+        async with lock:
+            return f"the {name} has it"
+
+    async def end(task: asyncio.Task[str]) -> str:
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return "cancelled"
+
+    for kind in asyncio.Lock, asyncio.Semaphore:
+        for cancelled in range(2):
+            lock = kind()
+            await lock.acquire()
+            tasks = [asyncio.create_task(wait(name, lock)) for name in ("first", "second")]
+            for _ in range(3):
+                await asyncio.sleep(0)
+            lock.release()
+            tasks[cancelled].cancel()
+            trace(f"{kind.__name__}:", ", then ".join([await end(task) for task in tasks]))
+
+
+@clause(
+    "CONC-72",
+    source=f"{CONDITION}.wait_for",
+    on="asyncio",
+    expect=["woken: []", "woken: [1]", "held True with the value [1, 2]"],
+)
+async def waiting_for_what_a_condition_is_about(trace: Trace) -> None:
+    """`wait_for` of a condition waits again as long as its predicate is false, and gives the value that is true."""
+    condition, items = asyncio.Condition(), list[int]()
+
+    def enough() -> list[int] | None:
+        trace("woken:", items) if len(items) < 2 else None
+        return items if len(items) == 2 else None
+
+    async def consume() -> None:
+        async with condition:
+            value = await condition.wait_for(enough)
+            trace(f"held {condition.locked()} with the value", value)
+
+    consumer = asyncio.create_task(consume())
+    for item in 1, 2:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        async with condition:
+            items.append(item)
+            condition.notify()
+    await consumer
+
+
+@clause(
+    "CONC-73",
+    source="library/asyncio-sync.html#asyncio.Barrier.abort",
+    on="asyncio",
+    versions=">=3.11",
+    expect=[
+        *["abort: BrokenBarrierError BrokenBarrierError", "broken: True", "one more: BrokenBarrierError"],
+        *["reset: BrokenBarrierError BrokenBarrierError", "broken: False", "once more: [0, 1, 2]"],
+    ],
+)
+async def a_barrier_that_is_given_up(trace: Trace) -> None:
+    """`abort()` and `reset()` of a barrier raise in all tasks that wait for it; only after the second it serves
+    again.
+    """
+    barrier = asyncio.Barrier(3)
+
+    async def party() -> str | int:
+        try:
+            async with barrier as place:
+                return place
+        except asyncio.BrokenBarrierError as error:
+            return type(error).__name__
+
+    for give_up in barrier.abort, barrier.reset:
+        if give_up == barrier.reset:
+            trace("one more:", await party())
+            await barrier.reset()
+        parties = [asyncio.create_task(party()) for _ in range(2)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await give_up()
+        trace(f"{give_up.__name__}:", *[await each for each in parties])
+        trace("broken:", barrier.broken)
+    trace("once more:", sorted(map(int, await asyncio.gather(party(), party(), party()))))
+
+
+@clause(
+    "CONC-74",
+    source="library/asyncio-queue.html#asyncio.Queue.shutdown",
+    on="asyncio",
+    versions=">=3.13",
+    expect=[
+        *["getters: QueueShutDown QueueShutDown", "putters: QueueShutDown QueueShutDown"],
+        *["what it had: item, then QueueShutDown", "put: QueueShutDown"],
+    ],
+)
+async def a_queue_that_is_shut_down(trace: Trace) -> None:
+    """A queue that is shut down takes no more, gives what it has, and raises in all who wait for it."""
+
+    async def end(waiting: Coroutine[Any, Any, object]) -> str:
+        try:
+            return str(await waiting)
+        except asyncio.QueueShutDown as error:
+            return type(error).__name__
+
+    empty, full = asyncio.Queue[str](), asyncio.Queue[str](maxsize=1)
+    full.put_nowait("item")
+    getters = [asyncio.create_task(end(empty.get())) for _ in range(2)]
+    putters = [asyncio.create_task(end(full.put("more"))) for _ in range(2)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    empty.shutdown()
+    full.shutdown()
+    trace("getters:", *[await each for each in getters])
+    trace("putters:", *[await each for each in putters])
+    trace(f"what it had: {await end(full.get())}, then", await end(full.get()))
+    trace("put:", await end(empty.put("more")))
+
+
+@clause(
+    "CONC-75",
+    source="library/asyncio-queue.html#priority-queue",
+    on="asyncio",
+    expect=["PriorityQueue: [1, 2, 3, 4]", "LifoQueue: [3, 1, 4, 2]"],
+)
+async def queues_of_another_order(trace: Trace) -> None:
+    """A queue of priorities gives the least item first, one of the other end the last."""
+    for kind in asyncio.PriorityQueue, asyncio.LifoQueue:
+        queue = kind[int]()
+        for item in 2, 4, 1, 3:
+            await queue.put(item)
+        trace(f"{kind.__name__}:", [await queue.get() for _ in range(4)])

@@ -4,10 +4,12 @@ import asyncio
 import gc
 import socket
 import sqlite3
+import struct
 import sys
 import tempfile
 import warnings
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -691,3 +693,69 @@ async def a_server_takes_many_clients(trace: Trace) -> None:
             writer.close()
             await writer.wait_closed()
         await asyncio.wait([task for task in serving if task is not None])
+
+
+@clause(
+    "RES-71",
+    source="library/asyncio-eventloop.html#asyncio.loop.sock_sendall",
+    on="asyncio",
+    expect=["it waits for room: True", "what came last: b'0123456789'"],
+)
+async def a_socket_without_room(trace: Trace) -> None:
+    """What is sent by a socket that has no room is sent whole when there is some."""
+    events = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        filled = 0
+        with suppress(BlockingIOError):
+            while True:
+                filled += ours.send(bytes(65536))
+        sending = asyncio.create_task(events.sock_sendall(ours, b"0123456789"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        trace("it waits for room:", not sending.done())
+        received = b""
+        while len(received) < filled + 10:
+            received += await events.sock_recv(theirs, 65536)
+        await sending
+        trace("what came last:", received[filled:])
+
+
+@clause(
+    "RES-72",
+    source="library/asyncio-eventloop.html#asyncio.loop.sock_recv",
+    on="asyncio",
+    posix=True,
+    expect=["reading: ConnectionResetError", "writing: BrokenPipeError"],
+)
+async def a_connection_that_is_reset(trace: Trace) -> None:
+    """Whoever waits to read from a socket, or to write to it, gets the error of that socket."""
+    events = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ours:
+        theirs, _ = server.accept()
+        ours.setblocking(False)
+        reading = asyncio.create_task(events.sock_recv(ours, 100))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close by a reset
+        theirs.close()
+        try:
+            await reading
+        except OSError as error:
+            trace("reading:", type(error))
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                ours.send(bytes(65536))
+        writing = asyncio.create_task(events.sock_sendall(ours, b"more"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        theirs.close()
+        try:
+            await writing
+        except OSError as error:
+            trace("writing:", type(error))

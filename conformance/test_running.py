@@ -2008,3 +2008,18 @@ async def descriptors_are_given_as_sockets(trace: Trace) -> None:
             called.clear()
             await anyio.sleep(0.001)  # it would be called again: there is still something to read, and room to write
             trace(f"{what}er removed:", not called.is_set())
+
+
+@clause("RUN-118", source=KEYBOARD, level="should", expect=["still there: True"])
+def handlers_of_control_c_set_in_main_stay(trace: Trace, loop: Loop) -> None:
+    """A handler of SIGINT that the main coroutine sets is left in place at the end of the run."""
+
+    def handler(number: int, frame: object) -> None:
+        trace("own handler")
+
+    async def main() -> None:
+        signal.signal(signal.SIGINT, handler)
+
+    with interruptible():
+        loop.run(main)
+        trace("still there:", signal.getsignal(signal.SIGINT) is handler)
