@@ -563,7 +563,8 @@ async def a_refused_race_makes_no_cycle(trace: Trace) -> None:
                 error.witness = witness  # type: ignore[attr-defined] # errors of the system take no weak reference
                 trace("refused")
             del witness
-            await asyncio.sleep(0)
+            for _ in range(10):  # until the tasks of the race are gone, however many turns a loop takes for it
+                await asyncio.sleep(0)
             trace("kept" if freed() else "freed")
         finally:
             gc.enable()
