@@ -546,7 +546,7 @@ class Witness:
     "NET-30",
     source="gh-124858; library/asyncio-stream.html#asyncio.open_connection",
     on="asyncio",
-    level="should",
+    level="informational",
     expect=["refused", "freed"],
 )
 async def a_refused_race_makes_no_cycle(trace: Trace) -> None:
