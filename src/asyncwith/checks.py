@@ -12,12 +12,13 @@ from asyncwith.leaks import Leak, LeakWatch, beyond
 from asyncwith.libraries import Library, MissingName, Names
 from asyncwith.loops import Loop
 from asyncwith.outdated import lacking
-from asyncwith.trace import Trace, chain, printable
+from asyncwith.trace import Trace, chain, describe, printable
 from asyncwith.verdicts import Outcome, Verdict, judge
 
 __all__ = ["Performed", "habit_of", "perform"]
 
 LONGEST_DETAILS = 20_000  # characters of a traceback
+MOST_TRACEBACKS = 100  # of one error and what it carries; a hundred thousand take longer than the check may
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def perform(
             lack = lacking(error)
             if not isinstance(error, MissingName):
                 trace("escaped:", chain(error))
-                details = printable("".join(traceback.format_exception(error)), LONGEST_DETAILS)
+                details = printable(_details(error), LONGEST_DETAILS)
             del error
     seconds = perf_counter() - started
     leaks = beyond(watch.leaks, habit)
@@ -82,6 +83,19 @@ def perform(
         return Performed(Verdict(Outcome.NOT_RUN, lack), dirty)
     blamed = [leak.what for leak in leaks if leak.kind not in clause.leaves]
     return Performed(judge(clause.expected(loop), trace.lines, leaks=blamed, details=details, seconds=seconds), dirty)
+
+
+def _details(error: BaseException) -> str:
+    """Return the traceback of `error` with those of all that it carries, unless these are too many to be read."""
+    carried, seen = [error], set[int]()
+    while carried and len(seen) < MOST_TRACEBACKS:
+        one = carried.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            carried += filter(None, (one.__cause__, one.__context__, *getattr(one, "exceptions", ())))
+    if carried:
+        return "".join(traceback.format_tb(error.__traceback__)) + describe(error)
+    return "".join(traceback.format_exception(error))
 
 
 def _run(clause: Clause, loop: Loop | None, trace: Trace, names: Names, watch: LeakWatch) -> None:

@@ -128,6 +128,12 @@ def clause(
             raise InputError(
                 f"{place}: clause {permanent_id} has no claim", "the docstring of the scenario is the claim"
             )
+        taken = scenario.__globals__.get(scenario.__name__)
+        if isinstance(taken, Clause):
+            raise InputError(
+                f"{place}: clause {permanent_id}: the name {scenario.__name__} is taken by clause {taken.id}",
+                "a module keeps the last of two only",
+            )
         links(source)
         _check_words(f"{place}: clause {permanent_id}", "level", [level], get_args(Level))
         _check_words(f"{place}: clause {permanent_id}", "on", [on], ["asyncio", "trio", None])

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from json import dumps, loads  # by name: a stranger may change the module later
+from os import getpid
 from pathlib import Path
 from typing import IO, Any
 
@@ -96,8 +97,11 @@ def main() -> None:
 
 def _serve(folder: str, loop_spec: str, library_spec: str, start_limit: str, import_limit: str) -> None:
     asks, answers = take_over_streams()
+    own = getpid()
 
     def say(message: dict[str, Any]) -> None:
+        if getpid() != own:
+            os._exit(0)  # a copy that a scenario made and that did not end itself
         answers.write(dumps(message) + "\n")
 
     faulthandler.enable()
@@ -114,11 +118,11 @@ def _serve(folder: str, loop_spec: str, library_spec: str, start_limit: str, imp
     say({"ready": ""})
     gc.collect()
     gc.freeze()  # the collection after each check looks at that check's objects only
-    for turn, line in enumerate(asks, 1):
+    for count, line in enumerate(asks, 1):
         ask = loads(line)
         with _limit(ask["limit"]):
             done = perform(clauses[ask["clause"]], loop, library, tell=lambda line: say({"line": line}), habit=habit)
-        spent = done.dirty or (bool(habit) and turn >= CHECKS_WITH_HABIT)
-        say({"verdict": done.verdict.to_json(), "spent": spent})
+        spent = done.dirty or (bool(habit) and count >= CHECKS_WITH_HABIT)
+        say({"turn": ask["turn"], "verdict": done.verdict.to_json(), "spent": spent})
         if spent:
             return

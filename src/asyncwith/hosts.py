@@ -65,6 +65,7 @@ class Host:
         """Begin to start the loop and the library that these words find; `wait` until they have."""
         self._child = Child("asyncwith.host", str(room), loop, library, str(START_LIMIT), str(IMPORT_LIMIT))
         self._library = library.partition("=")[0]
+        self._turn = 0  # numbers what is asked, so that no answer is taken for that to another question
 
     def wait(self) -> str:
         """Return the version of the loop when the process is ready.
@@ -91,8 +92,10 @@ class Host:
 
         The lines of the trace are added to `trace` as they are written.
         """
-        self._child.ask({"clause": clause, "limit": limit})
-        answer = self._child.answer(limit, hear=trace.append)
+        self._turn += 1
+        self._child.ask({"turn": self._turn, "clause": clause, "limit": limit})
+        while (answer := self._child.answer(limit, hear=trace.append)).get("turn") != self._turn:
+            pass  # written by a stranger, or a copy of the process that a scenario made
         return Verdict.from_json(answer["verdict"]), answer["spent"]
 
     def close(self) -> None:

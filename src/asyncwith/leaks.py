@@ -75,6 +75,7 @@ class LeakWatch:
         self._descriptors = _descriptors()
         self._threads = set(threading.enumerate())
         self._sigint = signal.getsignal(signal.SIGINT)
+        self._settings = _settings()
         self._unraisable = sys.unraisablehook
         sys.unraisablehook = self._note_unraisable
         self._caught = warnings.catch_warnings(record=True)
@@ -123,6 +124,10 @@ class LeakWatch:
         if signal.getsignal(signal.SIGINT) != self._sigint:
             signal.signal(signal.SIGINT, self._sigint)
             self._note("process", "the handler of SIGINT was not put back")
+        now = _settings()
+        for name, before in self._settings.items():
+            if now[name] != before:
+                self._note("process", f"{name} was not put back")
 
     def _new_threads(self) -> list[threading.Thread]:
         """Return the threads that are still at work although they have had time to end."""
@@ -147,6 +152,25 @@ class _Reports(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.leaks.append(Leak("reports", record.getMessage().partition("\n")[0]))
+
+
+def _settings() -> dict[str, object]:
+    """Return what the whole process has one of, by its name: who changes it changes what the next scenario does."""
+    settings: dict[str, object] = {
+        "the collector": gc.isenabled(),
+        "the recursion limit": sys.getrecursionlimit(),
+        "the trace function": sys.gettrace(),
+        "the profile function": sys.getprofile(),
+        "the environment": dict(os.environ),
+    }
+    try:
+        settings["the working directory"] = os.getcwd()  # noqa: PTH109 - read between every two checks
+    except FileNotFoundError:
+        settings["the working directory"] = None  # it was removed
+    if sys.platform != "win32":
+        settings["the signal mask"] = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        settings["the alarm"] = signal.getitimer(signal.ITIMER_REAL) != (0.0, 0.0)
+    return settings
 
 
 def _descriptors() -> set[int]:

@@ -54,14 +54,24 @@ def is_cancellation(error: BaseException | None) -> bool:
 
 
 def describe(value: object) -> str:
-    """Return `value` on one line: `ValueError('v')`, `ExceptionGroup[KeyError('k')]`, `Cancelled`, or its `repr`."""
-    if isinstance(value, BaseExceptionGroup):
-        inside = ", ".join(describe(error) for error in value.exceptions)
+    """Return `value` on one line: `ValueError('v')`, `ExceptionGroup[KeyError('k')]`, `Cancelled`, or its `repr`.
+
+    What cannot be shown is told by its class and why: `<T: RecursionError>`.
+    """
+    try:
+        return _describe(value)
+    except Exception as error:  # noqa: BLE001 - a stranger's `__repr__` may raise anything
+        return f"<{type(value).__name__}: {type(error).__name__}>"
+
+
+def _describe(value: object) -> str:
+    if issubclass(type(value), BaseExceptionGroup):  # not isinstance, which asks the value for its class
+        inside = ", ".join(map(describe, value.exceptions))  # type: ignore[attr-defined] # its type says so
         return f"{type(value).__name__}[{inside}]"
-    if isinstance(value, BaseException):
-        if is_cancellation(value):
+    if issubclass(type(value), BaseException):
+        if is_cancellation(value):  # type: ignore[arg-type] # its type says so
             return "Cancelled"
-        text = f"{type(value).__name__}({', '.join(map(repr, value.args))})"
+        text = f"{type(value).__name__}({', '.join(map(repr, value.args))})"  # type: ignore[attr-defined] # its type says so
     elif isinstance(value, type):
         text = value.__qualname__.rpartition(".")[2]
     else:

@@ -114,3 +114,41 @@ def test_a_chain_that_bites_its_tail_ends():
     other = raised(ValueError("v"), context=error)
     error.__context__ = other
     assert chain(error) == "OSError('o') <- ValueError('v') <- … without end"
+
+
+class Unshown(Exception):
+    def __repr__(self):
+        raise KeyError
+
+
+class Classless(Exception):
+    """One that says nothing of its class."""
+
+    def __getattribute__(self, name):
+        if name == "__class__":
+            raise KeyError
+        return super().__getattribute__(name)
+
+
+class Endless:
+    def __repr__(self):
+        return repr(self)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Unshown("v"), "Unshown('v')"),
+        (ValueError(Unshown()), "<ValueError: KeyError>"),
+        (
+            ExceptionGroup("g", [ValueError(Endless()), KeyError("k")]),
+            "ExceptionGroup[<ValueError: RecursionError>, KeyError('k')]",
+        ),
+    ],
+)
+def test_what_cannot_be_shown_is_told_by_its_class(value, shown):
+    assert describe(value) == shown
+
+
+def test_what_lies_about_its_class_is_shown():
+    assert describe(Classless("v")) == "Classless('v')"
