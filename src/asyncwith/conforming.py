@@ -132,7 +132,8 @@ def conform(request: Request, progress: Callable[[int, Tally], None]) -> Conform
         raise UsageError(said.getvalue().replace("ERROR: ", ""))
     judging = state.judging
     stories = [
-        explain(state.clauses[each.check.clause], each, judging.again(each.check)) for each in judging.tally.failing
+        explain(state.clauses[each.check.clause], each, judging.again(each.check), judging.departures)
+        for each in judging.tally.failing
     ]
     return Conformed(
         tally=judging.tally,

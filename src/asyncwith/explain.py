@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import zip_longest
 
 from asyncwith.clauses import Clause, links
+from asyncwith.departures import Departure, departing
 from asyncwith.hosts import NO_LOOP, Check
+from asyncwith.loops import BUILTIN
 from asyncwith.outcomes import Judged
 
 __all__ = ["again", "explain"]
@@ -23,8 +26,8 @@ def again(check: Check, loop_spec: str, library_spec: str) -> str:
     return " ".join(words)
 
 
-def explain(clause: Clause, judged: Judged, command: str) -> str:
-    """Return the whole story of one check that did not pass."""
+def explain(clause: Clause, judged: Judged, command: str, departures: Iterable[Departure] = ()) -> str:
+    """Return the whole story of one check that did not pass, with what `departures` say of asyncio's own loop there."""
     verdict, check = judged.verdict, judged.check
     where = "outside any loop" if check.loop == NO_LOOP else f"on {check.loop}"
     library = "" if check.library == "contextlib" else f" with {check.library}"
@@ -33,6 +36,9 @@ def explain(clause: Clause, judged: Judged, command: str) -> str:
         lines.append("  departs no longer: take it out of the departures")
     if verdict.reason:
         lines.append(f"  {verdict.reason}")
+    likewise = None if check.loop in BUILTIN else departing(departures, check.clause, "asyncio", check.library)
+    if verdict.outcome.is_failure and likewise is not None:
+        lines.append(f"  asyncio of this Python does not do so either: {likewise.why} {likewise.link}".rstrip())
     if verdict.outcome.is_failure and (verdict.expected or verdict.trace):
         lines += ["", *_side_by_side(verdict.expected, verdict.trace, verdict.difference)]
     if verdict.details:

@@ -83,7 +83,7 @@ class CheckItem(pytest.Item):
         if judged.verdict.outcome is Outcome.NOT_RUN:
             pytest.skip(judged.verdict.reason)
         if judged.fails:
-            raise CheckFailed(explain(self.clause, judged, judging.again(self.check)))
+            raise CheckFailed(explain(self.clause, judged, judging.again(self.check), judging.departures))
         if judged.known and judged.departure is not None:
             pytest.xfail(f"known: {judged.departure.why} {judged.departure.link}".rstrip())
         if judged.verdict.outcome.is_failure:

@@ -7,6 +7,7 @@ import pytest
 from asyncwith.clauses import load_chapters
 from asyncwith.departures import Departure, check_ids, check_releases, departing, read_departures, read_room
 from asyncwith.errors import InputError
+from asyncwith.explain import explain
 from asyncwith.hosts import Check
 from asyncwith.outcomes import Judged
 from asyncwith.rooms import room
@@ -79,6 +80,14 @@ def test_who_does_better_than_python_is_not_asked_to_depart(loop, library, news)
         Check("STACK-01", loop, library), Verdict(Outcome.PASSED), "must", departing([known], "STACK-01", loop, library)
     )
     assert judged.stale is news
+
+
+@pytest.mark.parametrize(("loop", "told"), [("mine", True), ("trio", False)])
+def test_a_loop_of_one_s_own_is_told_what_asyncio_does_not_do_either(loop, told):
+    clause = load_chapters(room("conformance"))["STACK-01"]
+    judged = Judged(Check("STACK-01", loop, "contextlib"), Verdict(Outcome.FAILED, "line 1"), "must")
+    story = explain(clause, judged, "again", [Departure("STACK-01", "asyncio", "It is late.", "https://bug")])
+    assert ("asyncio of this Python does not do so either: It is late. https://bug" in story) is told
 
 
 def test_a_user_s_file_says_itself_what_departs(tmp_path):
