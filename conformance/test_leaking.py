@@ -372,7 +372,8 @@ async def an_enter_that_is_not_awaited_warns(trace: Trace) -> None:
         warnings.simplefilter("always")
         Logged(trace, "m").__aenter__()  # type: ignore[unused-coroutine]
     for warning in caught:
-        trace(f"{warning.category.__name__}:", str(warning.message).partition("' ")[2])
+        first, *_ = str(warning.message).splitlines()  # in debug mode more follow
+        trace(f"{warning.category.__name__}:", first.partition("' ")[2])
     trace("not entered")
 
 
