@@ -674,3 +674,31 @@ async def asynchronous_generator_function_before(trace: Trace, library: Names) -
     except TypeError as error:
         trace("awaited:", type(error))
     trace("run:", ran)
+
+
+@clause(
+    "DEC-67",
+    source="Lib/contextlib.py",
+    level="should",
+    expect=["work", "function.<locals>.work", "Do it.", "{'mark': 1}", "True"],
+)
+def what_a_decorated_function_says_of_itself(trace: Trace, library: Names) -> None:
+    """A decorated function has name, place, docstring and attributes of the one that it wraps, and leads to it."""
+
+    class Manager(library.AsyncContextDecorator):  # type: ignore[misc] # any library's
+        pass
+
+    def function() -> Any:
+        async def work() -> None:
+            """Do it."""
+
+        work.mark = 1  # type: ignore[attr-defined] # functions take any
+        return work
+
+    plain = function()
+    decorated = Manager()(plain)
+    trace(decorated.__name__)
+    trace(decorated.__qualname__.partition(".<locals>.")[2])
+    trace(decorated.__doc__)
+    trace({name: value for name, value in vars(decorated).items() if name == "mark"})
+    trace(decorated.__wrapped__ is plain)

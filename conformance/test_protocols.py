@@ -375,3 +375,31 @@ def methods_of_a_metaclass(trace: Trace, library: Names) -> None:
 
     trace("the class:", issubclass(Resource, library.AbstractAsyncContextManager))
     trace("an instance:", isinstance(Resource(), library.AbstractAsyncContextManager))
+
+
+@clause(
+    "ABC-62",
+    source="reference/datamodel.html#object.__hash__",
+    level="should",
+    expect=[
+        f"{name}: true, in a set of its own"
+        for name in ("AsyncExitStack", "aclosing", "nullcontext", "generator-based")
+    ],
+)
+def managers_are_objects_like_any(trace: Trace, library: Names) -> None:
+    """A manager is true, can be in a set, and equals itself only."""
+
+    @library.asynccontextmanager
+    async def manager() -> AsyncIterator[None]:
+        yield
+
+    makers = {
+        "AsyncExitStack": library.AsyncExitStack,
+        "aclosing": lambda: library.aclosing(None),
+        "nullcontext": library.nullcontext,
+        "generator-based": manager,
+    }
+    for name, make in makers.items():
+        pair = (make(), make())
+        alike = pair[0] == pair[1] or len({*pair}) < 2
+        trace(f"{name}:", f"{'true' if all(pair) else 'false'},", "like another" if alike else "in a set of its own")

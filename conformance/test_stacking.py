@@ -1,8 +1,11 @@
 """Exit stacks: what `AsyncExitStack` registers, in which order it unwinds, and what becomes of errors on the way."""
 
+import asyncio
 import gc
+import itertools
 import sys
 import traceback
+import warnings
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any
@@ -11,6 +14,9 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from asyncwith import Logged, Names, Trace, by_version, chain, clause
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import ExceptionGroup
 
 STACK = "library/contextlib.html#contextlib.AsyncExitStack"
 EXIT_STACK = "library/contextlib.html#contextlib.ExitStack"
@@ -1375,3 +1381,237 @@ async def keywords_of_callbacks(trace: Trace, library: Names) -> None:
             raise ValueError
     except ValueError:
         pass
+
+
+@clause(
+    "STACK-82",
+    source=f"{STACK}; {EXIT_STACK}; bpo-44471",
+    expect=[
+        by_version({"3.10": "synchronous: AttributeError", "3.11": "synchronous: TypeError"}),
+        by_version({"3.10": "asynchronous: AttributeError", "3.11": "asynchronous: TypeError"}),
+        "left",
+    ],
+)
+async def managers_of_the_other_kind(trace: Trace, library: Names) -> None:
+    """`enter_async_context` refuses a synchronous manager, and `enter_context` an asynchronous one, and neither is entered."""
+    async with library.AsyncExitStack() as stack:
+        manager: Any = SyncLogged(trace, "s")
+        try:
+            await stack.enter_async_context(manager)
+        except (AttributeError, TypeError) as error:
+            trace("synchronous:", type(error))
+        manager = Logged(trace, "a")
+        try:
+            stack.enter_context(manager)
+        except (AttributeError, TypeError) as error:
+            trace("asynchronous:", type(error))
+    trace("left")
+
+
+@clause("STACK-83", source=f"{STACK}; {EXIT_STACK}", expect=["called with ValueError('v')", "exit b", "exit a"])
+async def pushing_what_is_manager_and_function(trace: Trace, library: Names) -> None:
+    """Of what can be called and has an exit, the exit is pushed; of what has an exit of the other kind only, the call."""
+
+    class SyncCallable(SyncLogged):
+        def __call__(self, *details: object) -> None:
+            trace("called")
+
+    class Callable(Logged):
+        async def __call__(self, *details: object) -> None:
+            trace("called")
+
+    class Neither(SyncLogged):
+        async def __call__(self, kind: type[BaseException], error: BaseException, frames: TracebackType) -> bool:
+            await checkpoint()
+            trace("called with", error)
+            return True
+
+    async with library.AsyncExitStack() as stack:
+        stack.push(SyncCallable(trace, "a"))
+        stack.push_async_exit(Callable(trace, "b", suspends=1))
+        stack.push_async_exit(Neither(trace, "c"))
+        raise ValueError("v")
+
+
+@clause(
+    "STACK-84",
+    source="Lib/contextlib.py",
+    level="should",
+    expect=["of the subclass: True", "its own state: kept", "callback", "the first: True"],
+)
+async def stacks_with_state_of_their_own(trace: Trace, library: Names) -> None:
+    """A subclass may keep state of its own, and `pop_all()` makes a stack of that class as anybody does: by calling it."""
+
+    class Stack(library.AsyncExitStack):  # type: ignore[misc] # any library's
+        def __init__(self) -> None:
+            super().__init__()
+            self.state = "kept"
+
+    async with Stack() as first:
+        first.callback(trace, "callback")
+        first.first = True
+        moved = first.pop_all()
+        trace("of the subclass:", type(moved) is Stack)
+        trace("its own state:", getattr(moved, "state", "lost"))
+        await moved.aclose()
+        trace("the first:", first.first)
+
+
+@clause("STACK-85", source=STACK, level="should", expect=["enter m", "exit m", "closed"])
+async def closing_in_another_task(trace: Trace, library: Names) -> None:
+    """A stack may be closed in another task than entered it, if what is on it allows that."""
+    entered = anyio.Event()
+    stack = library.AsyncExitStack()
+
+    async def enter() -> None:
+        await stack.__aenter__()
+        await stack.enter_async_context(Logged(trace, "m", suspends=1))
+        entered.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(enter)
+        await entered.wait()
+    await stack.aclose()
+    trace("closed")
+
+
+@clause(
+    "STACK-86",
+    source=STACK,
+    expect=[
+        f"{later} <- {first} <- ValueError('body')"
+        for first, later in itertools.product(
+            ("OSError()", "GeneratorExit()", "KeyboardInterrupt()", "Cancelled", "ExceptionGroup[KeyError()]"), repeat=2
+        )
+    ],
+)
+async def the_last_error_counts(trace: Trace, library: Names) -> None:
+    """What the last failing exit raises leaves the stack as it is, with the errors before it as context, whatever kinds of
+    errors they are.
+    """
+
+    def make() -> list[BaseException]:
+        group = ExceptionGroup("g", [KeyError()])
+        return [OSError(), GeneratorExit(), KeyboardInterrupt(), asyncio.CancelledError(), group]
+
+    async def fail(error: BaseException) -> None:
+        await checkpoint()
+        raise error
+
+    for first, later in itertools.product(range(5), repeat=2):
+        try:
+            async with library.AsyncExitStack() as stack:
+                stack.push_async_callback(fail, make()[later])
+                stack.push_async_callback(fail, make()[first])
+                raise ValueError("body")
+        except BaseException as error:
+            trace(chain(error))
+
+
+@clause("STACK-87", source=STACK, expect="caught what is being handled: True")
+async def raising_what_is_being_handled(trace: Trace, library: Names) -> None:
+    """An exit that raises the very error that is being handled around `aclose()` has failed with it like with any other."""
+    handled = ValueError("v")
+
+    async def fail() -> None:
+        await checkpoint()
+        raise handled
+
+    stack = library.AsyncExitStack()
+    stack.push_async_callback(fail)
+    try:
+        raise handled
+    except ValueError:
+        try:
+            await stack.aclose()
+            trace("closed")
+        except ValueError as error:
+            trace("caught what is being handled:", error is handled)
+
+
+@clause(
+    "STACK-88",
+    source=f"{STACK}; reference/simple_stmts.html#raise",
+    expect=["OSError('o') </ KeyError('k') </ ValueError('v')", "OSError('o') <= KeyError('k') [<- ValueError('v')]"],
+)
+async def raising_from_on_a_stack(trace: Trace, library: Names) -> None:
+    """`raise … from` in exits has the same effect as anywhere: a cause is kept beside the context, `None` hides the
+    context.
+    """
+
+    async def fail(error: BaseException, cause: BaseException | None) -> None:
+        await checkpoint()
+        raise error from cause
+
+    try:
+        async with library.AsyncExitStack() as stack:
+            stack.push_async_callback(fail, OSError("o"), None)
+            stack.push_async_callback(fail, KeyError("k"), None)
+            raise ValueError("v")
+    except OSError as error:
+        trace(chain(error))
+    try:
+        async with library.AsyncExitStack() as stack:
+            stack.push_async_callback(fail, OSError("o"), KeyError("k"))
+            raise ValueError("v")
+    except OSError as error:
+        trace(chain(error))
+
+
+@clause("STACK-89", source=STACK, expect=["exit c with ValueError('v')", "exit b", "exit a", "after"])
+async def suppressing_what_is_suppressed(trace: Trace, library: Names) -> None:
+    """What one exit suppressed stays suppressed, whatever exits return that come after it."""
+    async with library.AsyncExitStack() as stack:
+        stack.push(SyncLogged(trace, "a"))
+        stack.push(SyncLogged(trace, "b", suppress=True))
+        stack.push(SyncLogged(trace, "c", suppress=True))
+        raise ValueError("v")
+    trace("after")
+
+
+@clause("STACK-90", source=STACK, expect=["enter s", "caught OSError('enter')", "exit s"])
+async def synchronous_enter_that_fails(trace: Trace, library: Names) -> None:
+    """If the enter of a synchronous manager fails, its exit is not pushed; what was entered before is left."""
+
+    class Failing(SyncLogged):
+        def __enter__(self) -> str:
+            raise OSError("enter")
+
+    try:
+        async with library.AsyncExitStack() as stack:
+            stack.enter_context(SyncLogged(trace, "s"))
+            try:
+                stack.enter_context(Failing(trace, "failing"))
+            except OSError as error:
+                trace("caught", chain(error))
+    except OSError:
+        trace("caught again")
+
+
+@clause("STACK-91", source=STACK, expect=["inner: callback of inner", "outer: callback of outer"])
+async def stacks_are_independent(trace: Trace, library: Names) -> None:
+    """A stack calls what was registered with it, and nothing of another one that is open at the time."""
+    async with library.AsyncExitStack() as outer:
+        outer.callback(trace, "outer: callback of outer")
+        async with library.AsyncExitStack() as inner:
+            inner.callback(trace, "inner: callback of inner")
+
+
+@clause("STACK-92", source=STACK, level="should", expect="warnings: []")
+async def stacks_warn_of_nothing(trace: Trace, library: Names) -> None:
+    """Nothing that a stack is made for makes it warn."""
+
+    async def nothing(*details: object) -> None:
+        await checkpoint()
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        async with library.AsyncExitStack() as stack:
+            await stack.enter_async_context(Logged(Trace(), "m"))
+            stack.push_async_exit(nothing)
+            stack.push_async_callback(nothing)
+            stack.enter_context(SyncLogged(Trace(), "s"))
+            stack.push(lambda *details: False)
+            stack.callback(Trace(), "callback")
+            await stack.pop_all().aclose()
+    trace("warnings:", [str(warning.message) for warning in caught])
