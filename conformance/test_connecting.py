@@ -114,6 +114,7 @@ async def what_a_client_reads(handler: Any) -> object:
     "NET-01",
     source=f"gh-155941; {STREAMS}#asyncio.start_server",
     on="asyncio",
+    level="should",
     expect=["reported ValueError('v')", "the client reads b''"],
 )
 async def a_handler_that_is_a_function_fails(trace: Trace) -> None:
@@ -131,6 +132,7 @@ async def a_handler_that_is_a_function_fails(trace: Trace) -> None:
     "NET-02",
     source=f"gh-110894; {STREAMS}#asyncio.start_server",
     on="asyncio",
+    level="should",
     expect=["reported ValueError('v')", "the client reads b''"],
 )
 async def a_handler_that_is_a_coroutine_fails(trace: Trace) -> None:
@@ -148,6 +150,7 @@ async def a_handler_that_is_a_coroutine_fails(trace: Trace) -> None:
     "NET-03",
     source=f"gh-113538; {STREAMS}#asyncio.start_server",
     on="asyncio",
+    level="should",
     expect=["exit handler with Cancelled", "the client reads b''"],
 )
 async def a_handler_is_cancelled(trace: Trace) -> None:
@@ -232,7 +235,13 @@ async def a_closed_server_waits_for_its_clients(trace: Trace) -> None:
     trace("the server has closed")
 
 
-@clause("NET-06", source=f"gh-90467; {STREAMS}#asyncio.start_server", on="asyncio", expect=["the client reads b'bye'"])
+@clause(
+    "NET-06",
+    source=f"gh-90467; {STREAMS}#asyncio.start_server",
+    on="asyncio",
+    level="should",
+    expect=["the client reads b'bye'"],
+)
 async def a_handler_is_kept(trace: Trace) -> None:
     """The task that serves a client is kept alive, though nothing refers to it nor to what it waits for."""
     waiting = []
@@ -267,6 +276,7 @@ handled = contextvars.ContextVar("handled", default="nothing")
     "NET-07",
     source="gh-140947; library/contextvars.html#asyncio-support",
     on="asyncio",
+    level="should",
     expect=["client 1 sees the server's", "client 2 sees the server's"],
 )
 async def each_client_has_a_context(trace: Trace) -> None:
@@ -293,7 +303,13 @@ async def each_client_has_a_context(trace: Trace) -> None:
 # Streams and transports
 
 
-@clause("NET-20", source=f"gh-74116; {STREAMS}#asyncio.StreamWriter.drain", on="asyncio", expect=["both have drained"])
+@clause(
+    "NET-20",
+    source=f"gh-74116; {STREAMS}#asyncio.StreamWriter.drain",
+    on="asyncio",
+    level="should",
+    expect=["both have drained"],
+)
 async def two_tasks_drain(trace: Trace) -> None:
     """Several tasks may wait at once until a stream is drained."""
     ours, theirs = socket.socketpair()
@@ -447,6 +463,7 @@ async def a_lost_connection_is_freed(trace: Trace) -> None:
     "NET-26",
     source=f"gh-153761; bpo-41317; {SOCKETS}",
     on="asyncio",
+    level="should",
     expect=["cancelled", "accepted: True"],
 )
 async def accepting_is_cancelled(trace: Trace) -> None:
@@ -478,6 +495,7 @@ async def accepting_is_cancelled(trace: Trace) -> None:
     "NET-27",
     source="gh-153133; library/asyncio-eventloop.html#asyncio.loop.create_connection",
     on="asyncio",
+    level="should",
     expect=["ValueError('v')"],
 )
 async def a_protocol_cannot_be_made(trace: Trace) -> None:
@@ -588,7 +606,7 @@ async def communicating_without_input(trace: Trace) -> None:
         *python("import sys; sys.stdin.read(); print('end', end='')"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), 2)
+        output, _ = await asyncio.wait_for(process.communicate(), 3)
         trace("output", output)
     except asyncio.TimeoutError:
         trace("the process waits for its input")
@@ -607,7 +625,7 @@ async def a_pipe_outlives_its_process(trace: Trace) -> None:
         *python(program), stdout=subprocess.PIPE, pass_fds=[reading, writing]
     )
     try:
-        trace("returned", str(await asyncio.wait_for(process.wait(), 1)))
+        trace("returned", str(await asyncio.wait_for(process.wait(), 3)))
     except asyncio.TimeoutError:
         trace("waits for the child")
     finally:
@@ -617,7 +635,15 @@ async def a_pipe_outlives_its_process(trace: Trace) -> None:
 
 
 # Python before 3.11.4
-@clause("NET-42", source=f"gh-104340; {PROCESSES}", on="asyncio", posix=True, leaves=["threads"], expect=["returned 0"])
+@clause(
+    "NET-42",
+    source=f"gh-104340; {PROCESSES}",
+    on="asyncio",
+    level="should",
+    posix=True,
+    leaves=["threads"],
+    expect=["returned 0"],
+)
 async def a_process_that_does_not_read(trace: Trace) -> None:
     """A process that ends before it has read its input is no reason for a report."""
     with reports(trace):
@@ -636,6 +662,7 @@ async def a_process_that_does_not_read(trace: Trace) -> None:
     source="gh-66285; gh-139894",
     on="asyncio",
     posix=True,
+    level="should",
     expect=["running in the child: none", "the child has run 7", "still running: True"],
 )
 async def a_child_of_fork(trace: Trace) -> None:
