@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from asyncwith import Logged, Trace, clause
+from asyncwith import Logged, Loop, Trace, clause
 
 SERVER = "library/asyncio-eventloop.html#asyncio.Server"
 STREAMS = "library/asyncio-stream.html"
@@ -665,7 +665,7 @@ async def a_process_that_does_not_read(trace: Trace) -> None:
     level="should",
     expect=["running in the child: none", "the child has run 7", "still running: True"],
 )
-async def a_child_of_fork(trace: Trace) -> None:
+async def a_child_of_fork(trace: Trace, loop: Loop) -> None:
     """A child that was forked inside of a loop is not inside of it, and can run one of its own."""
     reading, writing = os.pipe()
     mine = asyncio.get_running_loop()
@@ -682,7 +682,7 @@ async def a_child_of_fork(trace: Trace) -> None:
                 os.write(writing, b"the parent's\n")
             except RuntimeError:
                 os.write(writing, b"none\n")
-            new = type(mine)()
+            new = loop.options()["loop_factory"]()
             os.write(writing, str(new.run_until_complete(seven())).encode())
         finally:
             os._exit(0)

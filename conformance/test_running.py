@@ -164,10 +164,9 @@ def a_loop_is_running_only_during_the_run(trace: Trace, loop: Loop) -> None:
     on="asyncio",
     expect=["the same loop: RuntimeError", "another loop: RuntimeError", "still running: True"],
 )
-async def a_loop_cannot_run_inside_a_loop(trace: Trace) -> None:
+async def a_loop_cannot_run_inside_a_loop(trace: Trace, loop: Loop) -> None:
     """Neither the running loop nor another one can be run from inside a coroutine, and the attempt does no harm."""
-    mine = asyncio.get_running_loop()
-    other = type(mine)()
+    mine, other = asyncio.get_running_loop(), loop.options()["loop_factory"]()
     for name, events in ("the same loop", mine), ("another loop", other):
         try:
             events.run_until_complete(events.create_future())
@@ -1966,10 +1965,9 @@ def an_exit_is_told_once(trace: Trace, loop: Loop) -> None:
     level="should",
     expect=["the same loop: RuntimeError", "another loop: RuntimeError", "still running: True"],
 )
-async def a_loop_cannot_run_for_ever_inside_a_loop(trace: Trace) -> None:
+async def a_loop_cannot_run_for_ever_inside_a_loop(trace: Trace, loop: Loop) -> None:
     """Nor can a loop be run by `run_forever` from inside a coroutine, with no more harm."""
-    mine = asyncio.get_running_loop()
-    other = type(mine)()
+    mine, other = asyncio.get_running_loop(), loop.options()["loop_factory"]()
     for name, events in ("the same loop", mine), ("another loop", other):
         stop = events.call_soon(events.stop)
         try:
