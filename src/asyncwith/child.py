@@ -16,12 +16,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 from asyncwith.lending import LEND
 from asyncwith.verdicts import Outcome
 
-__all__ = ["Child", "Lost"]
+__all__ = ["Child", "Lost", "end_marked", "mark"]
 
 # What a child runs first. Nothing in the folder that people are in may shadow an import of ours: that is `-P`, but for 3.10 too.
 START = "import sys; sys.path[:] = [p for p in sys.path if p]" + LEND
@@ -151,6 +153,20 @@ class Child:
         for stream in (self._process.stdin, self._words):  # its output is closed by `_hear`
             with suppress(OSError):
                 stream.close()  # type: ignore[union-attr] # a pipe was asked for
+
+
+def mark(environment: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return a new mark, and `environment` with it: for processes that `end_marked` ends."""
+    new = f"ASYNCWITH_MARK={uuid4().hex}"
+    return new, {**environment, **dict([new.split("=")])}
+
+
+def end_marked(wanted: str) -> None:
+    """End the processes that were started with a mark, wherever they have gone; only Linux shows who they are."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is somebody else's
+            if wanted.encode() in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def _start(command: Sequence[str], words: IO[bytes], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:

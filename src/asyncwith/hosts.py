@@ -7,6 +7,7 @@ behind is blamed on another, and a stopped or lock-holding process is never noti
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from asyncwith.child import Child, Lost
+from asyncwith.child import Child, Lost, end_marked, mark
 from asyncwith.host import NO_LOOP
 from asyncwith.verdicts import Outcome, Verdict
 
@@ -61,9 +62,10 @@ class NotStarted(Lost):
 class Host:
     """The child process for one loop with one library."""
 
-    def __init__(self, room: Path, loop: str, library: str) -> None:
+    def __init__(self, room: Path, loop: str, library: str, environment: Mapping[str, str] | None = None) -> None:
         """Begin to start the loop and the library that these words find; `wait` until they have."""
-        self._child = Child("asyncwith.host", str(room), loop, library, str(START_LIMIT), str(IMPORT_LIMIT))
+        words = (str(room), loop, library, str(START_LIMIT), str(IMPORT_LIMIT))
+        self._child = Child("asyncwith.host", *words, environment=environment)
         self._library = library.partition("=")[0]
         self._turn = 0  # numbers what is asked, so that no answer is taken for that to another question
 
@@ -119,6 +121,7 @@ class Hosts:
         self._room = room
         self._specs = specs
         self._limit = limit
+        self._mark, self._environment = mark(os.environ)
         self._executor = ThreadPoolExecutor(jobs, thread_name_prefix="checks")
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -146,6 +149,7 @@ class Hosts:
         for host in hosts:
             host.close()
         self._executor.shutdown(cancel_futures=True)
+        end_marked(self._mark)  # what scenarios have started and left running in a session of its own
 
     def _settle(self, check: Check) -> Verdict:
         """Perform `check`, and once more if it did not pass: what then passes is flaky, which is not the same as wrong."""
@@ -201,7 +205,8 @@ class Hosts:
             if parts == _parts(check):
                 return host
             self._drop(host)
-        host = Host(self._room, *(self._specs.get(word, word) for word in (check.loop, check.library)))
+        loop, library = (self._specs.get(word, word) for word in (check.loop, check.library))
+        host = Host(self._room, loop, library, self._environment)
         with self._lock:
             self._open.add(host)
             if self._closing:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from asyncwith._tests.power import destructive_loops, faulty_loops
+from asyncwith._tests.test_child import runs
 from asyncwith.hosts import NO_LOOP, Check, Hosts, loop_status
 from asyncwith.rooms import room
 from asyncwith.verdicts import Outcome
@@ -114,22 +115,26 @@ def test_a_library_that_lacks_a_name_is_not_run(tmp_path: Path) -> None:
 
 
 def test_a_process_that_got_away_holds_nobody_up(tmp_path: Path) -> None:
-    """What leaves the session and holds the pipe open cannot be ended, but need not be waited for."""
+    """What leaves the session and holds the pipe open is not waited for, and on Linux ended when the run does."""
     module = tmp_path / "daemonizes.py"
     text = (
-        "import os, time\nif os.fork() == 0:\n    os.setsid(), time.sleep(20), os._exit(0)\nfrom contextlib import *\n"
+        "import os, time\nreads, writes = os.pipe()\npid = os.fork()\n"
+        "if pid == 0:\n    os.setsid(), os.write(writes, b'!'), time.sleep(20), os._exit(0)\n"
+        "os.read(reads, 1)\nopen(__file__ + '.pid', 'w').write(str(pid))\nfrom contextlib import *\n"
     )
     module.write_text(text)
     with Hosts(ROOM, {"mine": f"mine={module}"}, jobs=1, limit=5) as hosts:
         assert hosts.submit(Check("ACM-02", "asyncio", "mine")).result().outcome is Outcome.PASSED
         started = time.monotonic()
     assert time.monotonic() - started < 10
+    if sys.platform == "linux":
+        assert not runs(int(Path(f"{module}.pid").read_text()))
 
 
 def test_a_system_that_gives_no_process_fails_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing can be said then, which must not look as if nothing had been asked."""
 
-    def no_child(*_: str) -> None:
+    def no_child(*_: str, environment: object) -> None:
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
     monkeypatch.setattr("asyncwith.hosts.Child", no_child)
