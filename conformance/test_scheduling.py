@@ -1,7 +1,9 @@
 """Scheduling: what every manager stands on: callbacks, timers, futures, tasks, descriptors and threads, in numbers too."""
 
 import asyncio
+import contextvars
 import random
+import signal
 import socket
 import sys
 import threading
@@ -10,6 +12,7 @@ import traceback
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from anyio.lowlevel import checkpoint
 
@@ -17,7 +20,11 @@ from asyncwith import Loop, Trace, clause
 
 EVENTS = "library/asyncio-eventloop.html"
 FUTURE = "library/asyncio-future.html#asyncio.Future"
+HANDLER = f"{EVENTS}#error-handling-api"
 EXECUTORS = f"{EVENTS}#executing-code-in-thread-or-process-pools"
+
+
+var = contextvars.ContextVar[str]("var")
 
 
 # Callbacks and timers
@@ -164,6 +171,103 @@ async def distant_timers_tell_their_time(trace: Trace) -> None:
         timer.cancel()
 
 
+# Running and stopping
+
+
+@clause(
+    "SCHED-40",
+    source=f"{EVENTS}#asyncio.loop.stop",
+    on="asyncio",
+    expect=["stopped before it ran: the callback", "stopped in its turn: 100 callbacks"],
+)
+def stopping_lets_what_is_ready_run(trace: Trace, loop: Loop) -> None:
+    """A loop that is told to stop, even before it runs, first calls back all that is ready, and then stops."""
+    events, called = loop.options()["loop_factory"](), list[int]()
+    try:
+        events.stop()
+        events.call_soon(trace, "stopped before it ran: the callback")
+        events.run_forever()
+        events.call_soon(events.stop)
+        for number in range(100):
+            events.call_soon(called.append, number)
+        events.run_forever()
+        trace("stopped in its turn:", len(called), "callbacks")
+    finally:
+        events.close()
+
+
+@clause(
+    "SCHED-43",
+    source=f"{EVENTS}#asyncio.loop.close",
+    on="asyncio",
+    expect=[
+        f"{name}: RuntimeError"
+        for name in (
+            "call_soon",
+            "call_later",
+            "call_soon_threadsafe",
+            "run_in_executor",
+            "create_task",
+            "run",
+            "run_forever",
+        )
+    ],
+)
+def closed_loops_refuse_everything(trace: Trace, loop: Loop) -> None:
+    """A loop that is closed takes neither callbacks nor tasks nor work for threads, and does not run."""
+    events = loop.options()["loop_factory"]()
+    events.set_task_factory(None)
+    events.close()
+    coroutine = asyncio.sleep(0)
+    for name, ask in (
+        ("call_soon", partial(events.call_soon, trace, "called")),
+        ("call_later", partial(events.call_later, 0, trace, "called")),
+        ("call_soon_threadsafe", partial(events.call_soon_threadsafe, trace, "called")),
+        ("run_in_executor", partial(events.run_in_executor, None, trace, "called")),
+        ("create_task", partial(events.create_task, coroutine)),
+        ("run", partial(events.run_until_complete, coroutine)),
+        ("run_forever", events.run_forever),
+    ):
+        try:
+            ask()
+            trace(f"{name}: accepted")
+        except RuntimeError as error:
+            trace(f"{name}:", type(error))
+    coroutine.close()
+
+
+@clause(
+    "SCHED-44",
+    source="PEP 525",
+    on="asyncio",
+    level="should",
+    expect=["one waits for the other", "the other is closed", "the one is closed"],
+)
+async def dropped_generators_are_closed_side_by_side(trace: Trace) -> None:
+    """The loop closes each generator that is dropped by itself: the cleanup of one may wait for that of another."""
+    other_closed, done = asyncio.Event(), asyncio.Event()
+
+    async def one() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+        finally:
+            trace("one waits for the other")
+            await asyncio.wait_for(other_closed.wait(), 1)
+            trace("the one is closed")
+            done.set()
+
+    async def other() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+        finally:
+            trace("the other is closed")
+            other_closed.set()
+
+    await anext(one())
+    await anext(other())
+    await asyncio.wait_for(done.wait(), 1)
+
+
 # Futures and tasks
 
 
@@ -291,25 +395,103 @@ async def an_error_keeps_what_belongs_to_it(trace: Trace) -> None:
 
 
 @clause(
-    "SCHED-14",
+    "SCHED-15",
+    source=f"{EVENTS}#asyncio.loop.set_task_factory",
+    on="asyncio",
+    expect=["at first: None", "then the one that was set: True", "what cannot be called: TypeError", "later: True"],
+)
+def the_task_factory_can_be_asked_for(trace: Trace, loop: Loop) -> None:
+    """`get_task_factory()` gives the factory that was set, in the next run too, and None if there is none."""
+    events = loop.options()["loop_factory"]()
+
+    def factory(loop: Any, coroutine: Any, **options: Any) -> Any:
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    async def ask(words: str) -> None:
+        trace(words, events.get_task_factory() is factory)
+
+    try:
+        events.set_task_factory(None)
+        trace("at first:", events.get_task_factory())
+        events.set_task_factory(factory)
+        events.run_until_complete(ask("then the one that was set:"))
+        try:
+            events.set_task_factory("nonsense")
+        except TypeError as error:
+            trace("what cannot be called:", type(error))
+        events.run_until_complete(ask("later:"))
+    finally:
+        events.close()
+
+
+@clause(
+    "SCHED-16",
+    source="Lib/asyncio/futures.py",
+    on="asyncio",
+    level="should",
+    expect=["refused or replaced"],
+)
+async def stop_iteration_is_no_error_of_a_future(trace: Trace) -> None:
+    """A future does not raise StopIteration, which would end whoever awaits it as if it had returned."""
+    future = asyncio.get_running_loop().create_future()
+    try:
+        future.set_exception(StopIteration(7))
+        trace("kept" if isinstance(future.exception(), StopIteration) else "refused or replaced")
+    except TypeError:  # before Python 3.12
+        trace("refused or replaced")
+
+
+@clause(
+    "SCHED-17",
     source=f"{EVENTS}#asyncio.loop.create_task",
     on="asyncio",
-    expect=["named by create_task", "named by the loop"],
+    level="should",
+    expect=["a future: TypeError", "a function: TypeError", "None: TypeError"],
 )
-async def tasks_of_a_factory_have_names(trace: Trace) -> None:
-    """A task has the name that was asked for also if a task factory makes it."""
-
-    async def name() -> None:
-        trace(asyncio.current_task().get_name())  # type: ignore[union-attr]
-
+async def only_coroutines_become_tasks(trace: Trace) -> None:
+    """`create_task` takes a coroutine and nothing else, not even a future."""
     events = asyncio.get_running_loop()
-    before = events.get_task_factory()
-    events.set_task_factory(lambda loop, coroutine, **options: asyncio.Task(coroutine, loop=loop, **options))
-    try:
-        await asyncio.create_task(name(), name="named by create_task")
-        await events.create_task(name(), name="named by the loop")
-    finally:
-        events.set_task_factory(before)
+    for name, thing in (("a future", events.create_future()), ("a function", asyncio.sleep), ("None", None)):
+        try:
+            events.create_task(thing)  # type: ignore[arg-type] # what is refused
+            trace(f"{name}: accepted")
+        except TypeError as error:
+            trace(f"{name}:", type(error))
+
+
+@clause(
+    "SCHED-18",
+    source="library/contextvars.html#contextvars.Context; library/asyncio-eventloop.html#scheduling-callbacks",
+    on="asyncio",
+    expect=[
+        f"{name}: unset" for name in ("call_soon", "call_soon_threadsafe", "call_later", "a done callback", "a task")
+    ],
+)
+async def an_empty_context_is_a_context(trace: Trace) -> None:
+    """A context that is given is used although nothing is set in it, and it is false therefore."""
+    events, done = asyncio.get_running_loop(), asyncio.Event()
+    given = contextvars.Context()
+
+    def tell(name: str, *_: object) -> None:
+        trace(f"{name}:", var.get("unset"))
+
+    async def task() -> None:
+        tell("a task")
+
+    var.set("here")
+    events.call_soon(tell, "call_soon", context=given)
+    events.call_soon_threadsafe(tell, "call_soon_threadsafe", context=given)
+    events.call_later(0, tell, "call_later", context=given)
+    events.call_later(0.001, done.set)
+    await done.wait()
+    future = events.create_future()
+    future.add_done_callback(partial(tell, "a done callback"), context=given)
+    future.set_result(None)
+    await checkpoint()
+    if sys.version_info >= (3, 11):
+        await events.create_task(task(), context=given)
+    else:
+        await given.run(events.create_task, task())
 
 
 # Descriptors
@@ -345,6 +527,212 @@ async def busy_descriptors_share_the_loop(trace: Trace) -> None:
             events.remove_reader(ours.fileno())
             ours.close()
             theirs.close()
+
+
+@clause(
+    "SCHED-21",
+    source=f"{EVENTS}#watching-file-descriptors",
+    on="asyncio",
+    posix=True,
+    expect=["reader", "writer", "writer", "reader"],
+)
+async def a_reader_and_a_writer(trace: Trace) -> None:
+    """A descriptor may have a reader and a writer at the same time, whichever comes first."""
+    events = asyncio.get_running_loop()
+    for first in "reader", "writer":
+        ours, theirs = socket.socketpair()
+        called: dict[str, asyncio.Event] = {"reader": asyncio.Event(), "writer": asyncio.Event()}
+        watch = {
+            "reader": (events.add_reader, events.remove_reader),
+            "writer": (events.add_writer, events.remove_writer),
+        }
+        with ours, theirs:
+            theirs.sendall(b"x")
+            for name in sorted(watch, key=lambda name: name != first):
+                watch[name][0](ours, called[name].set)
+            for name, event in sorted(called.items(), key=lambda item: item[0] != first):
+                await event.wait()
+                trace(name)
+            for _, remove in watch.values():
+                remove(ours)
+
+
+@clause(
+    "SCHED-22",
+    source=f"{EVENTS}#asyncio.loop.sock_accept",
+    on="asyncio",
+    level="should",
+    expect=["accepted: does not block", "received: b'x'"],
+)
+async def accepted_sockets_do_not_block(trace: Trace) -> None:
+    """A socket that `sock_accept` gives does not block, so that the loop can use it as it is."""
+    events = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        server.setblocking(False)
+        client.setblocking(False)
+        _, (accepted, _) = await asyncio.gather(
+            events.sock_connect(client, server.getsockname()), events.sock_accept(server)
+        )
+        with accepted:
+            trace("accepted:", "does not block" if accepted.gettimeout() == 0 else "blocks")
+            await events.sock_sendall(client, b"x")
+            accepted.setblocking(False)
+            trace("received:", repr(await events.sock_recv(accepted, 1)))
+
+
+@clause(
+    "SCHED-23",
+    source=f"{EVENTS}#asyncio.loop.add_writer",
+    on="asyncio",
+    level="should",
+    posix=True,
+    expect=["the writer sees when added", "here: afterwards"],
+)
+async def writers_see_the_context_of_their_adding(trace: Trace) -> None:
+    """A callback for a writable descriptor runs in the context as it was when the callback was added."""
+    events, writable = asyncio.get_running_loop(), asyncio.Event()
+    ours, theirs = socket.socketpair()
+
+    def writer() -> None:
+        events.remove_writer(ours)
+        trace("the writer sees", var.get("unset"))
+        writable.set()
+
+    with ours, theirs:
+        var.set("when added")
+        events.add_writer(ours, writer)
+        var.set("afterwards")
+        await writable.wait()
+        trace("here:", var.get())
+
+
+@clause(
+    "SCHED-24",
+    source=HANDLER,
+    on="asyncio",
+    level="should",
+    posix=True,
+    expect=["reported: ValueError('v')", "read: b'x'"],
+)
+async def a_reader_that_fails_is_called_again(trace: Trace) -> None:
+    """What a reader raises is reported, and the reader stays in its place."""
+    events, done = asyncio.get_running_loop(), asyncio.Event()
+    failures = iter([ValueError("v")])
+    ours, theirs = socket.socketpair()
+
+    def reader() -> None:
+        for failure in failures:
+            raise failure
+        trace("read:", repr(ours.recv(1)))
+        done.set()
+
+    events.set_exception_handler(lambda _, context: trace("reported:", repr(context["exception"])))
+    with ours, theirs:
+        events.add_reader(ours, reader)
+        theirs.sendall(b"x")
+        await done.wait()
+        events.remove_reader(ours)
+
+
+@clause(
+    "SCHED-28",
+    source=f"{EVENTS}#asyncio.loop.sock_recv",
+    on="asyncio",
+    posix=True,
+    expect=["cancelled", "received later: b'x'"],
+)
+async def a_read_that_was_cancelled_reads_no_more(trace: Trace) -> None:
+    """What arrives after `sock_recv` was cancelled waits for the next read."""
+    events = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        read = asyncio.ensure_future(events.sock_recv(ours, 1))
+        await checkpoint()
+        read.cancel()
+        await asyncio.wait([read])
+        trace("cancelled" if read.cancelled() else "read")
+        theirs.sendall(b"x")
+        for _ in range(5):
+            await checkpoint()
+        trace("received later:", repr(await events.sock_recv(ours, 1)))
+
+
+@clause(
+    "SCHED-29",
+    source="library/asyncio-subprocess.html#asyncio.subprocess.Process.returncode",
+    on="asyncio",
+    posix=True,
+    expect=["killed: -9", "failed: 3", "well: 0"],
+)
+async def how_processes_ended(trace: Trace) -> None:
+    """The return code of a process is its own, or tells by a negative number which signal ended it."""
+    for words, script in (("killed:", "kill -9 $$"), ("failed:", "exit 3"), ("well:", "exit 0")):
+        process = await asyncio.create_subprocess_exec("/bin/sh", "-c", script)
+        trace(words, await process.wait())
+
+
+# Signals
+
+
+@clause(
+    "SCHED-25",
+    source=f"{EVENTS}#asyncio.loop.add_signal_handler",
+    on="asyncio",
+    posix=True,
+    expect=["the later handler", "in a thread: refused", "SIGKILL: refused"],
+)
+async def handlers_of_signals(trace: Trace) -> None:
+    """The handler that was added last for a signal is called; only the main thread may add one, and not for any signal."""
+    events, called = asyncio.get_running_loop(), asyncio.Event()
+
+    def add(words: str, number: signal.Signals) -> None:
+        try:
+            events.add_signal_handler(number, trace, words, "called")
+            trace(words, "added")
+        except (RuntimeError, ValueError):  # which of them, depends on the signal
+            trace(words, "refused")
+
+    try:
+        events.add_signal_handler(signal.SIGUSR1, trace, "the handler before")
+        events.add_signal_handler(signal.SIGUSR1, lambda: (trace("the later handler"), called.set()))
+        signal.raise_signal(signal.SIGUSR1)
+        await called.wait()
+    finally:
+        events.remove_signal_handler(signal.SIGUSR1)
+    await asyncio.to_thread(add, "in a thread:", signal.SIGUSR1)
+    add("SIGKILL:", signal.SIGKILL)
+
+
+@clause(
+    "SCHED-26",
+    source="Lib/asyncio/unix_events.py",
+    on="asyncio",
+    level="should",
+    posix=True,
+    expect=["SIGUSR1 closed: as by default", "SIGINT removed: interrupts"],
+)
+def signals_after_their_handlers(trace: Trace, loop: Loop) -> None:
+    """A closed loop handles no signals any more, and when its handler of SIGINT is gone that interrupts again."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGINT)}
+    events = loop.options()["loop_factory"]()
+
+    async def interrupts_again() -> bool:
+        events.add_signal_handler(signal.SIGUSR1, trace, "called")
+        events.add_signal_handler(signal.SIGINT, trace, "called")
+        events.remove_signal_handler(signal.SIGINT)
+        return signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    try:
+        interrupts = events.run_until_complete(interrupts_again())
+        events.close()
+        default = signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+        trace("SIGUSR1 closed:", "as by default" if default else "still handled")
+        trace("SIGINT removed:", "interrupts" if interrupts else "does not interrupt")
+    finally:
+        events.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 # Threads and executors
@@ -458,17 +846,18 @@ async def work_that_is_cancelled_in_time(trace: Trace) -> None:
     source=EXECUTORS,
     on="asyncio",
     level="should",
-    expect=["the same object: True", "its traceback ends in: fail"],
+    expect=["ValueError: the same object True, raised in fail", "SystemExit: the same object True, raised in fail"],
 )
 async def errors_from_threads(trace: Trace) -> None:
     """What a function in a thread raises comes out as that object, with the traceback down to where it was raised."""
-    error = ValueError("v")
 
-    def fail() -> None:
+    def fail(error: BaseException) -> None:
         raise error
 
-    try:
-        await asyncio.get_running_loop().run_in_executor(None, fail)
-    except ValueError as caught:
-        trace("the same object:", caught is error)
-        trace("its traceback ends in:", traceback.extract_tb(caught.__traceback__)[-1].name)
+    for error in ValueError("v"), SystemExit(3):
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, fail, error)
+            trace(type(error), "is lost")
+        except (ValueError, SystemExit) as caught:
+            place = traceback.extract_tb(caught.__traceback__)[-1].name
+            trace(f"{type(caught).__name__}: the same object", f"{caught is error}, raised in {place}")
