@@ -1146,3 +1146,64 @@ async def queues_of_another_order(trace: Trace) -> None:
         for item in 2, 4, 1, 3:
             await queue.put(item)
         trace(f"{kind.__name__}:", [await queue.get() for _ in range(4)])
+
+
+@clause(
+    "CONC-76",
+    source="library/asyncio-future.html#asyncio.ensure_future; Lib/asyncio/tasks.py",
+    on="asyncio",
+    versions=">=3.11",
+    level="should",
+    expect=["wait for none: ValueError", "wait for a coroutine: TypeError", "a number as a task: TypeError"],
+)
+async def what_cannot_be_waited_for(trace: Trace) -> None:
+    """`wait` refuses an empty set and coroutines, `ensure_future` what cannot be awaited."""
+
+    async def nothing() -> None:
+        pass
+
+    coroutine: Any = nothing()
+    number: Any = 3
+    for name, refused in (
+        ("wait for none:", asyncio.wait(set[asyncio.Task[None]]())),
+        ("wait for a coroutine:", asyncio.wait([coroutine])),
+    ):
+        try:
+            await refused
+        except (TypeError, ValueError) as error:
+            trace(name, type(error))
+    coroutine.close()
+    try:
+        asyncio.ensure_future(number)
+    except TypeError as error:
+        trace("a number as a task:", type(error))
+
+
+@clause(
+    "CONC-77",
+    source="library/asyncio-task.html#asyncio.gather",
+    on="asyncio",
+    expect=["the child goes on", "the task: cancelled"],
+)
+async def gather_that_is_cancelled_gives_no_results(trace: Trace) -> None:
+    """A `gather` that was cancelled raises the cancellation, even if its children suppress theirs and errors are to be
+    results.
+    """
+    started = asyncio.Event()
+
+    async def stubborn() -> str:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            trace("the child goes on")
+        return "result"
+
+    async def gather() -> list[str | BaseException]:
+        return await asyncio.gather(stubborn(), return_exceptions=True)
+
+    task = asyncio.create_task(gather())
+    await started.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    trace("the task:", "cancelled" if task.cancelled() else task.result())

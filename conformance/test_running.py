@@ -2021,3 +2021,40 @@ def handlers_of_control_c_set_in_main_stay(trace: Trace, loop: Loop) -> None:
     with interruptible():
         loop.run(main)
         trace("still there:", signal.getsignal(signal.SIGINT) is handler)
+
+
+@clause(
+    "RUN-119",
+    source=f"{EVENTS}#watching-file-descriptors",
+    on="asyncio",
+    posix=True,
+    expect=["the writer was called: True", "the reader was called: False"],
+)
+async def a_reader_without_anything_to_read(trace: Trace) -> None:
+    """A reader is not called as long as there is nothing to read, though the writer of the same descriptor is."""
+    events, called, written = asyncio.get_running_loop(), list[str](), asyncio.Event()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        events.add_reader(ours.fileno(), called.append, "reader")
+        events.add_writer(ours.fileno(), written.set)
+        await written.wait()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        trace("the writer was called:", written.is_set())
+        trace("the reader was called:", "reader" in called)
+        events.remove_reader(ours.fileno())
+        events.remove_writer(ours.fileno())
+
+
+@clause("RUN-120", source=SIGNALS, on="asyncio", posix=True, expect=["still called: SIGUSR2"])
+async def the_handler_of_another_signal_stays(trace: Trace) -> None:
+    """When the handler of one signal is removed, that of another is still called."""
+    events, called = asyncio.get_running_loop(), asyncio.Event()
+    events.add_signal_handler(signal.SIGUSR1, trace, "called: SIGUSR1")
+    events.add_signal_handler(signal.SIGUSR2, lambda: (trace("still called: SIGUSR2"), called.set()))
+    events.remove_signal_handler(signal.SIGUSR1)
+    thread = threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGUSR2))  # when the loop sleeps
+    thread.start()
+    await called.wait()
+    thread.join()
+    events.remove_signal_handler(signal.SIGUSR2)

@@ -1583,3 +1583,66 @@ async def sleeping_for_ever(trace: Trace) -> None:
             await anyio.sleep(0.001)  # the loop looks at its timers
         trace("the others had their turns")
         tasks.cancel_scope.cancel()
+
+
+@clause(
+    "TIME-94",
+    source=WAIT_FOR,
+    on="asyncio",
+    expect=["done before: result", "exit m with Cancelled", "TimeoutError", "who suppresses: suppressed"],
+)
+async def waiting_for_no_time(trace: Trace) -> None:
+    """`wait_for` without any time gives what is done already, and cancels the rest; who suppresses that still gives a
+    result.
+    """
+    started = asyncio.Event()
+
+    async def suppress() -> str:
+        started.set()
+        try:
+            await for_ever()
+        except asyncio.CancelledError:
+            return "suppressed"
+        return "not reached"
+
+    async def inside() -> None:
+        async with LoggedExit(trace, "m"):
+            started.set()
+            await for_ever()
+
+    done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    done.set_result("result")
+    trace("done before:", await asyncio.wait_for(done, 0))
+    late = asyncio.create_task(inside())
+    await started.wait()
+    try:
+        await asyncio.wait_for(late, 0)
+    except asyncio.TimeoutError:
+        trace("TimeoutError")
+    started.clear()
+    stubborn = asyncio.create_task(suppress())
+    await started.wait()
+    trace("who suppresses:", await asyncio.wait_for(stubborn, 0))
+
+
+@clause(
+    "TIME-95",
+    source="library/asyncio-task.html#asyncio.as_completed",
+    on="asyncio",
+    expect=["first: in time", "second: TimeoutError", "cancelled: False"],
+)
+async def as_completed_with_a_timeout(trace: Trace) -> None:
+    """When the time of `as_completed` is over, what is not done yet is a `TimeoutError`, and is not cancelled."""
+
+    async def soon() -> str:
+        return "in time"
+
+    late = asyncio.create_task(for_ever())
+    for name, result in zip(("first:", "second:"), asyncio.as_completed([late, soon()], timeout=DELAY), strict=True):
+        try:
+            trace(name, await result)
+        except asyncio.TimeoutError:
+            trace(name, "TimeoutError")
+    trace("cancelled:", late.done())
+    late.cancel()
+    await asyncio.wait([late])
