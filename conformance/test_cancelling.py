@@ -289,7 +289,13 @@ async def cancelled_on_the_next_cycle(trace: Trace) -> None:
     trace(end(task))
 
 
-@clause("CANC-74", source=CANCEL, on="asyncio", expect=["exit m with Cancelled", "a callback behind it", "cancelled"])
+@clause(
+    "CANC-74",
+    source=CANCEL,
+    on="asyncio",
+    level="should",
+    expect=["exit m with Cancelled", "a callback behind it", "cancelled"],
+)
 async def a_task_in_the_queue_is_cancelled_in_its_turn(trace: Trace) -> None:
     """A task whose turn is to come, as it only let the others run, is cancelled in that turn."""
 

@@ -1589,6 +1589,7 @@ async def sleeping_for_ever(trace: Trace) -> None:
     "TIME-94",
     source=WAIT_FOR,
     on="asyncio",
+    level="should",
     expect=["done before: result", "exit m with Cancelled", "TimeoutError", "who suppresses: suppressed"],
 )
 async def waiting_for_no_time(trace: Trace) -> None:
@@ -1634,11 +1635,9 @@ async def waiting_for_no_time(trace: Trace) -> None:
 async def as_completed_with_a_timeout(trace: Trace) -> None:
     """When the time of `as_completed` is over, what is not done yet is a `TimeoutError`, and is not cancelled."""
 
-    async def soon() -> str:
-        return "in time"
-
-    late = asyncio.create_task(for_ever())
-    for name, result in zip(("first:", "second:"), asyncio.as_completed([late, soon()], timeout=DELAY), strict=True):
+    late, done = asyncio.create_task(for_ever()), asyncio.get_running_loop().create_future()
+    done.set_result("in time")
+    for name, result in zip(("first:", "second:"), asyncio.as_completed([late, done], timeout=DELAY), strict=True):
         try:
             trace(name, await result)
         except asyncio.TimeoutError:
