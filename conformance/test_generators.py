@@ -670,7 +670,7 @@ async def generator_is_finished(trace: Trace, library: Names) -> None:
     "ACM-27",
     source="bpo-30773",
     level="should",
-    expect=["leaving", "RuntimeError('anext(): asynchronous generator is already running')", "left: False"],
+    expect=["leaving", "RuntimeError", "left: False"],
 )
 async def concurrent_exits(trace: Trace, library: Names) -> None:
     """Of two tasks that exit one manager at once, the second gets a RuntimeError and the first is not disturbed."""
@@ -694,7 +694,7 @@ async def concurrent_exits(trace: Trace, library: Names) -> None:
         try:
             await made.__aexit__(None, None, None)
         except RuntimeError as error:
-            trace(chain(error))
+            trace(type(error))
         go_on.set()
 
 
