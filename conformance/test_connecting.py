@@ -588,6 +588,40 @@ async def a_refused_race_makes_no_cycle(trace: Trace) -> None:
             gc.enable()
 
 
+# uvloop 0.22.1
+@clause(
+    "NET-31",
+    source="uvloop#646; library/asyncio-eventloop.html#asyncio.loop.create_connection",
+    on="asyncio",
+    expect=["cancelled", "closed", "received b'data'"],
+)
+async def making_a_connection_is_cancelled(trace: Trace) -> None:
+    """The socket of a connection that was cancelled as it was made can be closed, and that closes no other one."""
+
+    class Receiver(Remembering):
+        def data_received(self, data: bytes) -> None:
+            trace("received", data)
+            self.lost.set()
+
+    ours, theirs = socket.socketpair()
+    with theirs:
+        connecting = asyncio.create_task(
+            asyncio.get_running_loop().create_connection(lambda: Remembering(Trace()), sock=ours)
+        )
+        await asyncio.sleep(0)
+        connecting.cancel()
+        try:
+            await connecting
+        except asyncio.CancelledError:
+            trace("cancelled")
+        ours.close()
+        trace("closed")
+    receiver = Receiver(Trace())
+    async with connected(receiver) as (_, theirs):  # whose number the one before had
+        theirs.send(b"data")
+        await asyncio.wait_for(receiver.lost.wait(), 1)
+
+
 # Processes
 
 

@@ -1473,6 +1473,47 @@ async def a_condition_with_a_lock_of_its_own(trace: Trace) -> None:
     await waiting
 
 
+@clause(
+    "PAST-53",
+    source="anyio#398; anyio synchronization.html",
+    on="asyncio",
+    expect=["Lock: the next", "Semaphore: the next", "CapacityLimiter: the next"],
+)
+async def a_lock_of_anyio_is_released_for_a_cancelled_task(trace: Trace) -> None:
+    """If the task that a lock of anyio was released for is cancelled by `task.cancel()`, the one behind it is let in."""
+
+    async def wait(manager: Any, words: str) -> None:
+        async with manager:
+            trace(words)
+
+    for manager in anyio.Lock(), anyio.Semaphore(1), anyio.CapacityLimiter(1):
+        kind = type(manager).__name__.removesuffix("Adapter")
+        async with manager:
+            first = asyncio.create_task(wait(manager, f"{kind}: the cancelled one"))
+            await others_wait()
+            second = asyncio.create_task(wait(manager, f"{kind}: the next"))
+            await others_wait()
+        first.cancel()
+        await asyncio.wait([first, second], timeout=1)
+        second.cancel()
+        await asyncio.wait([second])
+
+
+@clause("PAST-54", source=f"{HISTORY}; {LIMITERS}", expect=["a", "b", "c"])
+async def the_order_of_a_limiter(trace: Trace) -> None:
+    """Tasks that wait for a limiter get its tokens in the order in which they began to wait."""
+
+    async def wait(name: str) -> None:
+        async with limiter:
+            trace(name)
+
+    limiter = anyio.CapacityLimiter(1)
+    async with anyio.create_task_group() as tasks, limiter:
+        for name in "abc":
+            tasks.start_soon(wait, name)
+            await others_wait()
+
+
 # Resources and threads
 
 

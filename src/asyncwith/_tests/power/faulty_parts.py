@@ -18,6 +18,8 @@ import contextvars
 import decimal
 import gc
 import inspect
+import math
+import os
 import signal
 import sqlite3
 import sys
@@ -26,6 +28,7 @@ import threading
 import types
 import typing
 import unittest
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -2030,3 +2033,206 @@ def states_of_generators_are_wrong() -> None:
     """inspect tells wrong states of coroutines and asynchronous generators."""
     inspect.getcoroutinestate = lambda coroutine: "CORO_RUNNING"
     inspect.getasyncgenstate = lambda generator: "AGEN_RUNNING"
+
+
+# What releases once got wrong
+
+
+@on("asyncio", since=(3, 11))
+def groups_take_tasks_while_they_shut_down() -> None:
+    """A TaskGroup that cancels its tasks takes new ones."""
+
+    def make(original: Any) -> Any:
+        def create_task(self: Any, *args: Any, **kwargs: Any) -> Any:
+            aborting, self._aborting = self._aborting, False
+            try:
+                return original(self, *args, **kwargs)
+            finally:
+                self._aborting = aborting
+
+        return create_task
+
+    wrap(asyncio.TaskGroup, "create_task", make)
+
+
+@on("asyncio")
+def groups_of_anyio_forget_their_tasks() -> None:
+    """Nothing but what they wait for keeps the tasks of a group alive."""
+
+    def make(original: Any) -> Any:
+        def start_soon(self: Any, *args: Any, **kwargs: Any) -> Any:
+            started = original(self, *args, **kwargs)
+            self._tasks = weakref.WeakSet(self._tasks)
+            self.cancel_scope._tasks = weakref.WeakSet(self.cancel_scope._tasks)
+            return started
+
+        return start_soon
+
+    wrap(anyio_asyncio.TaskGroup, "start_soon", make)
+
+
+@on("asyncio", since=(3, 13))
+def sleeping_takes_any_number() -> None:
+    """A sleep of what is not a number is over at once."""
+
+    def make(original: Any) -> Any:
+        async def sleep(delay: float, result: Any = None) -> Any:
+            return await original(0 if math.isnan(delay) else delay, result)
+
+        return sleep
+
+    wrap(asyncio, "sleep", make)
+
+
+@on("asyncio")
+def waiting_without_time_does_not_wait() -> None:
+    """`wait_for` without any time cancels, and does not wait until the task has ended."""
+
+    def make(original: Any) -> Any:
+        async def wait_for(future: Any, timeout: float | None) -> Any:
+            if timeout is None or timeout > 0:
+                return await original(future, timeout)
+            task = asyncio.ensure_future(future)
+            if task.done():
+                return task.result()
+            task.cancel()
+            raise asyncio.TimeoutError
+
+        return wait_for
+
+    wrap(asyncio, "wait_for", make)
+
+
+@on("asyncio")
+def conditions_take_no_lock() -> None:
+    """A condition cannot be made with a lock that has not run in the loop."""
+
+    def make(original: Any) -> Any:
+        def init(self: Any, lock: Any = None) -> None:
+            if lock is not None and lock._loop is None:
+                raise ValueError("loop argument must agree with lock")
+            original(self, lock)
+
+        return init
+
+    wrap(asyncio.Condition, "__init__", make)
+
+
+@on("asyncio")
+def handlers_of_clients_are_forgotten() -> None:
+    """Nothing but what it waits for keeps the task of a client's handler alive."""
+
+    def make(original: Any) -> Any:
+        def connection_made(self: Any, transport: Any) -> None:
+            original(self, transport)
+            self._task = None
+
+        return connection_made
+
+    wrap(asyncio.StreamReaderProtocol, "connection_made", make)
+
+
+@on("asyncio", since=(3, 11))
+def handlers_of_clients_share_a_context() -> None:
+    """What the handler of one client sets is seen by that of the next."""
+    shared: dict[str, contextvars.Context] = {}
+
+    def make(original: Any) -> Any:
+        def connection_made(self: Any, transport: Any) -> None:
+            loop = self._loop
+            context = shared.setdefault("context", contextvars.copy_context())
+            create = loop.create_task
+            loop.create_task = lambda coroutine: create(coroutine, context=context)
+            try:
+                original(self, transport)
+            finally:
+                del loop.create_task
+
+        return connection_made
+
+    wrap(asyncio.StreamReaderProtocol, "connection_made", make)
+
+
+@on("asyncio")
+def streams_are_drained_by_one() -> None:
+    """Only one task can wait until a stream is drained."""
+
+    def make(original: Any) -> Any:
+        async def drain(self: Any) -> None:
+            assert not getattr(self, "_draining", False)
+            self._draining = self._paused
+            await original(self)
+            self._draining = False
+
+        return drain
+
+    wrap(asyncio.streams.FlowControlMixin, "_drain_helper", make)
+
+
+@on("asyncio")
+def accepting_goes_on_when_it_is_cancelled() -> None:
+    """A cancelled wait for a connection takes the next one and drops it."""
+
+    async def sock_accept(self: Any, sock: Any) -> Any:
+        future = self.create_future()
+
+        def accept() -> None:
+            self.remove_reader(sock.fileno())
+            connection, address = sock.accept()
+            connection.setblocking(False)
+            if future.done():
+                connection.close()
+            else:
+                future.set_result((connection, address))
+
+        self.add_reader(sock.fileno(), accept)
+        return await future
+
+    asyncio.SelectorEventLoop.sock_accept = sock_accept
+
+
+@on("asyncio")
+def children_of_fork_are_inside_the_loop() -> None:
+    """A forked child finds that the loop of its parent is running."""
+    loops: list[Any] = []
+    os.register_at_fork(
+        before=lambda: loops.append(asyncio._get_running_loop()),
+        after_in_child=lambda: asyncio._set_running_loop(loops[-1]),
+    )
+
+
+@on("asyncio")
+def locks_of_anyio_stay_with_the_cancelled() -> None:
+    """A lock that was released for a task which is cancelled then is released by nobody."""
+
+    async def acquire(self: Any) -> None:
+        task = asyncio.current_task()
+        if self._owner_task is None and not self._waiters:
+            await anyio.lowlevel.checkpoint()
+            self._owner_task = task
+            return
+        if self._owner_task is task:
+            raise RuntimeError("held already")
+        future = asyncio.get_running_loop().create_future()
+        self._waiters.append((task, future))
+        await future
+
+    anyio_asyncio.Lock.acquire = acquire
+
+
+@on("asyncio")
+def limiters_serve_the_last_first() -> None:
+    """Of those who wait for a limiter the last is served first."""
+
+    class Waiting(collections.OrderedDict):
+        def popitem(self, last: bool = True) -> Any:
+            return super().popitem(last=not last)
+
+    def make(original: Any) -> Any:
+        def init(self: Any, *args: Any) -> None:
+            original(self, *args)
+            self._wait_queue = Waiting()
+
+        return init
+
+    wrap(anyio_asyncio.CapacityLimiter, "__init__", make)
