@@ -16,7 +16,7 @@ from typing import Any
 
 from anyio.lowlevel import checkpoint
 
-from asyncwith import Loop, Trace, clause
+from asyncwith import Loop, Trace, any_order, clause
 
 EVENTS = "library/asyncio-eventloop.html"
 FUTURE = "library/asyncio-future.html#asyncio.Future"
@@ -59,12 +59,12 @@ async def callbacks_that_raise_no_exception(trace: Trace) -> None:
     "SCHED-02",
     source=f"{EVENTS}#asyncio.loop.call_soon_threadsafe",
     on="asyncio",
-    expect=["scheduled", "a callback before", "the callback"],
+    expect=["scheduled", any_order("another callback", "the callback")],
 )
 async def threadsafe_in_the_own_thread(trace: Trace) -> None:
-    """`call_soon_threadsafe` in the thread of the loop calls back later, too, and in its turn."""
+    """`call_soon_threadsafe` in the thread of the loop calls back later, too."""
     events, done = asyncio.get_running_loop(), asyncio.Event()
-    events.call_soon(trace, "a callback before")
+    events.call_soon(trace, "another callback")
     events.call_soon_threadsafe(trace, "the callback")
     events.call_soon_threadsafe(done.set)
     trace("scheduled")
@@ -75,14 +75,13 @@ async def threadsafe_in_the_own_thread(trace: Trace) -> None:
     "SCHED-03",
     source=f"{EVENTS}#scheduling-callbacks",
     on="asyncio",
-    expect=["runs", "call_soon", "call_soon_threadsafe", "call_later"],
+    expect=[any_order("call_soon", "call_soon_threadsafe", "call_later")],
 )
 def what_is_scheduled_before_the_run(trace: Trace, loop: Loop) -> None:
     """What is scheduled before a loop runs, by another thread too, is called when it runs."""
     events = loop.options()["loop_factory"]()
     done = events.create_future()
     try:
-        events.call_soon(trace, "runs")
         events.call_soon(trace, "call_soon")
         thread = threading.Thread(target=events.call_soon_threadsafe, args=(trace, "call_soon_threadsafe"))
         thread.start()
@@ -200,6 +199,7 @@ def stopping_lets_what_is_ready_run(trace: Trace, loop: Loop) -> None:
     "SCHED-43",
     source=f"{EVENTS}#asyncio.loop.close",
     on="asyncio",
+    level="should",
     expect=[
         f"{name}: RuntimeError"
         for name in (
@@ -398,6 +398,7 @@ async def an_error_keeps_what_belongs_to_it(trace: Trace) -> None:
     "SCHED-15",
     source=f"{EVENTS}#asyncio.loop.set_task_factory",
     on="asyncio",
+    level="should",
     expect=["at first: None", "then the one that was set: True", "what cannot be called: TypeError", "later: True"],
 )
 def the_task_factory_can_be_asked_for(trace: Trace, loop: Loop) -> None:
