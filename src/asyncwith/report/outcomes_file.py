@@ -89,7 +89,7 @@ def _declaration(line: Place) -> Conformance:
         )
     checks = []
     for each in line["checks"]:
-        named = [part.name() for part in each]
+        named = each.names()
         if len(named) != 3 or named[0] not in promises:  # noqa: PLR2004 - clause, loop, library
             each.fail("a declared clause, a loop and a library")
         checks.append(Check(*named))

@@ -86,12 +86,20 @@ class Place:
 
     def name(self, pattern: str = "") -> str:
         """Return a text short enough for a heading, and of the form `pattern` where one is given."""
-        text = _on_one_line(self.text())
+        text = _named(self.value) if isinstance(self.value, str) else self.fail("a text")
         if not 0 < len(text) <= LONGEST_NAME:
             self.fail(f"a name of 1 to {LONGEST_NAME} characters")
         if pattern and not re.fullmatch(pattern, text, re.ASCII):
             self.fail(f"a name like {pattern}")
         return text
+
+    def names(self) -> tuple[str, ...]:
+        """Return a list of names."""
+        if isinstance(self.value, list) and all(isinstance(each, str) for each in self.value):
+            found = tuple(map(_named, self.value))
+            if all(0 < len(each) <= LONGEST_NAME for each in found):
+                return found
+        return tuple(each.name() for each in self)  # one of which says what is wrong
 
     def one_of(self, *words: str) -> str:
         """Return one of the `words`."""
@@ -146,9 +154,10 @@ def _shown(text: str) -> str:
     return shown if len(text) <= LONGEST_TEXT else f"{shown}… [cut: {len(text):,} characters in the file]"
 
 
-@lru_cache(maxsize=1 << 10)
-def _on_one_line(text: str) -> str:
-    return " ".join(text.split())
+@lru_cache(maxsize=1 << 14)
+def _named(text: str) -> str:
+    """Return `text` as it is shown, on one line."""
+    return " ".join(_shown(text).split())
 
 
 def parse(raw: bytes, where: str) -> Place:
