@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable
 from itertools import zip_longest
 
@@ -11,8 +13,10 @@ from asyncwith.hosts import NO_LOOP, Check
 from asyncwith.loops import BUILTIN
 from asyncwith.outcomes import Judged
 
-__all__ = ["again", "explain"]
+__all__ = ["again", "common_causes", "explain"]
 
+FRAME = re.compile(r'[ |]*File ".*", line \d+, in (.+)')
+RAISED = re.compile(r"[ |]*((?:\w+\.)*[A-Z]\w*(?:: .*)?)")  # how a traceback ends, in a group too
 WIDEST = 60  # columns for the expected side; longer lines push the other side away
 
 
@@ -49,6 +53,23 @@ def explain(clause: Clause, judged: Judged, command: str, departures: Iterable[D
         f"  again: {command}",
     ]
     return "\n".join(lines)
+
+
+def common_causes(failing: Iterable[Judged], least: int = 3) -> list[tuple[str, int]]:
+    """Return the errors, each with the function that raised it, in which at least so many failures end, the most first."""
+    counts = Counter(cause for each in failing if (cause := _cause(each.verdict.details)))
+    return [(cause, count) for cause, count in counts.most_common() if count >= least]
+
+
+def _cause(details: str) -> str | None:
+    """Return the last error of the last traceback in `details`, or None if there is none."""
+    function = cause = None
+    for line in details.splitlines():
+        if found := FRAME.fullmatch(line):
+            function = found[1]
+        elif function and (found := RAISED.fullmatch(line)):
+            cause, function = f"{found[1]} in {function}", None
+    return cause
 
 
 def _side_by_side(expected: tuple[str, ...], trace: tuple[str, ...], difference: int | None) -> list[str]:

@@ -17,6 +17,7 @@ from asyncwith.comparison import Comparison
 from asyncwith.conforming import Conformed
 from asyncwith.costs import Cell, Costs, Estimate, QuestionCosts
 from asyncwith.counters import Counted, CountedCell
+from asyncwith.explain import common_causes
 from asyncwith.exploring import Explored
 from asyncwith.growth import faster_than_size
 from asyncwith.hosts import NO_LOOP
@@ -46,6 +47,7 @@ __all__ = [
 OUTCOMES = ("passed", "failed", "crashed", "timed out", "leaked", "flaky", "known", "noted", "not run")
 WIDEST = 1_000  # characters of a table that goes into a file, so that none of its lines is broken
 STORIES_SHOWN = 20
+CAUSES_SHOWN = 3
 REASONS_SHOWN = 4
 
 
@@ -113,6 +115,8 @@ def print_conformed(console: Console, conformed: Conformed) -> None:
         console.print(Text(story + "\n"))
     if len(conformed.stories) > STORIES_SHOWN:
         console.print(f"… and {len(conformed.stories) - STORIES_SHOWN} more that fail\n")
+        for cause, count in common_causes(tally.failing)[:CAUSES_SHOWN]:
+            console.print(Text(f"{count} of all that fail end with {cause}"))
     words = [word for word in OUTCOMES if any(counts[word] for counts in tally.outcomes.values())]
     rows = [
         [_loop_words(loop), *(str(counts[word] or "·") for word in words)] for loop, counts in tally.outcomes.items()

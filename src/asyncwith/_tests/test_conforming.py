@@ -12,7 +12,10 @@ import pytest
 
 from asyncwith.conforming import Request, conform
 from asyncwith.errors import UsageError
-from asyncwith.hosts import Hosts
+from asyncwith.explain import common_causes
+from asyncwith.hosts import Check, Hosts
+from asyncwith.outcomes import Judged
+from asyncwith.verdicts import Outcome, Verdict
 
 ASYNCWITH = (sys.executable, "-m", "asyncwith")
 QUICK = "PROT-04 or PROT-16"  # two clauses that hold everywhere
@@ -58,6 +61,29 @@ def test_a_failure_is_1_and_tells_its_story(tmp_path, faulty_library):
     assert done.returncode == 1
     assert "expected" in done.stdout
     assert f"again: asyncwith conform -k UTIL-01 --loop asyncio --library {faulty_library}" in done.stdout
+
+
+def test_what_many_failures_have_in_common_is_told_once():
+    group = """  + Exception Group Traceback (most recent call last):
+  |   File "a.py", line 3, in main
+  |     await work()
+  | ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "events.py", line 607, in get_task_factory
+    |     raise NotImplementedError
+    | NotImplementedError
+    +------------------------------------
+"""
+    bare = 'Traceback (most recent call last):\n  File "b.py", line 1, in stop\n    x.y\nlib.LibError: no: y\n'
+    details = [group] * 4 + [bare] * 3 + ["killed by SIGSEGV"] * 5 + ["KeyError\n"] * 5 + [bare.replace("stop", "go")]
+    failing = [
+        Judged(Check("A-01", "mine", "contextlib"), Verdict(Outcome.FAILED, details=each), "must") for each in details
+    ]
+    assert common_causes(failing) == [
+        ("NotImplementedError in get_task_factory", 4),
+        ("lib.LibError: no: y in stop", 3),
+    ]
 
 
 @pytest.mark.parametrize("before", [None, "what was there"])
