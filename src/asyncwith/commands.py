@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -33,6 +34,9 @@ from asyncwith.terminal import answer, note, print_conformed, progress_bar, say,
 from asyncwith.untested import read_untested
 
 __all__ = ["asyncwith"]
+
+
+INTERRUPTED = 130  # the exit code
 
 
 class Percent(click.ParamType[float]):
@@ -64,6 +68,15 @@ PERCENT = Percent()
 LIBRARIES = "libraries"  # the question about other implementations of contextlib
 FOLDER = click.Path(path_type=Path, file_okay=False)
 OLD_FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+
+
+@contextmanager
+def _gone_on_with() -> Iterator[None]:
+    """Say on Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("asyncwith: interrupted; the same command goes on")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -150,7 +163,7 @@ def conform_command(
     if conformed.interrupted:
         again = f"; go on with: asyncwith conform --resume -o {output} …" if output else ""
         note(f"asyncwith: interrupted{again}")
-        return 130
+        return INTERRUPTED
     return conformed.tally.exit_code()
 
 
@@ -229,7 +242,7 @@ def bench_command(
         "counter": counter,
         "against": against,
     }
-    with run_of_bench(output, asked, resume=resume) as run:
+    with _gone_on_with(), run_of_bench(output, asked, resume=resume) as run:
         if counter == "instructions":
             return count_run(questions, loops, run)
         if counter == "memory":
@@ -239,6 +252,7 @@ def bench_command(
                 against, questions, loops, plan or "normal", until, run, fail_on=MARGIN if fail_on is None else fail_on
             )
         return bench_run(questions, loops, plan or "normal", until, run)
+    return INTERRUPTED
 
 
 @asyncwith.command("compare")
@@ -293,7 +307,9 @@ def run_command(loops: Sequence[str], output: Path | None) -> int:
 
     Takes about a minute and a half. A run that was interrupted is gone on with.
     """
-    return run_all(loops, output)
+    with _gone_on_with():
+        return run_all(loops, output)
+    return INTERRUPTED
 
 
 @asyncwith.command("loops")
