@@ -5,13 +5,13 @@ task now waits for the lock; the scenarios below rely on that instead of on time
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint
 
-from asyncwith import Loop, Names, Trace, any_order, by_loop, by_version, clause
+from asyncwith import Loop, Names, Trace, any_order, by_loop, by_version, clause, describe
 
 SYNC = "library/asyncio-sync.html"
 LOCK = "library/asyncio-sync.html#asyncio.Lock"
@@ -1208,3 +1208,87 @@ async def gather_that_is_cancelled_gives_no_results(trace: Trace) -> None:
     task.cancel()
     await asyncio.wait([task])
     trace("the task:", "cancelled" if task.cancelled() else task.result())
+
+
+@clause(
+    "CONC-78",
+    source=f"{TRIO}; {ANYIO}",
+    expect=["anyio's: Cancelled, borrowed 0", by_loop(asyncio=[], trio=["trio's: Cancelled, borrowed 0"])],
+)
+async def a_free_limiter_is_a_checkpoint(trace: Trace) -> None:
+    """Taking a token of a capacity limiter is a checkpoint also when one is free: a cancelled task does not get it."""
+    limiters: dict[str, Any] = {"anyio's": anyio.CapacityLimiter(1)}
+    if native() is not asyncio:
+        limiters["trio's"] = native().CapacityLimiter(1)
+    for name, limiter in limiters.items():
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            try:
+                async with limiter:
+                    trace("not reached")
+            except BaseException as error:
+                trace(f"{name}:", f"{describe(error)}, borrowed", limiter.borrowed_tokens)
+                raise
+
+
+@clause(
+    "CONC-79",
+    source="anyio synchronization.html",
+    expect=[
+        *["Lock: held True, then False", "Semaphore: held True, then False"],
+        *["CapacityLimiter: held True, then False", "Condition: held True, then False"],
+        *["Event: set False, then True", "waited"],
+    ],
+)
+def locks_made_before_the_run(trace: Trace, loop: Loop) -> None:
+    """Locks and events of anyio that were made outside of any loop serve the loop that runs later."""
+    semaphore, limiter, event = anyio.Semaphore(1), anyio.CapacityLimiter(1), anyio.Event()
+    locks: list[tuple[Any, Callable[[], bool]]] = [
+        ((lock := anyio.Lock()), lock.locked),
+        (semaphore, lambda: semaphore.value == 0),
+        (limiter, lambda: limiter.borrowed_tokens == 1),
+        ((condition := anyio.Condition()), condition.locked),
+    ]
+    names = ["Lock", "Semaphore", "CapacityLimiter", "Condition"]
+
+    async def main() -> None:
+        for name, (manager, held) in zip(names, locks, strict=True):
+            async with manager:
+                inside = held()
+            trace(f"{name}: held {inside}, then", held())
+        before = event.is_set()
+        event.set()
+        trace(f"Event: set {before}, then", event.is_set())
+        await event.wait()
+        trace("waited")
+
+    loop.run(main)
+
+
+@clause(
+    "CONC-80",
+    source=f"{CONDITION}.notify; {TRIO}; {ANYIO}",
+    expect=["own: the second is woken", "anyio's: the second is woken"],
+)
+async def a_cancelled_waiter_takes_no_notification(trace: Trace) -> None:
+    """A task that was cancelled while it waited for a condition does not count: `notify()` wakes the next one."""
+
+    async def wait(name: str, condition: anyio.Condition, scope: anyio.CancelScope, waiting: anyio.Event) -> None:
+        with scope:
+            async with condition:
+                waiting.set()
+                await condition.wait()
+                trace(name, "is woken")
+
+    for name, condition in ("own:", native().Condition()), ("anyio's:", anyio.Condition()):
+        scopes = [anyio.CancelScope(), anyio.CancelScope()]
+        async with anyio.create_task_group() as group:
+            for number, scope in zip(("first", "second"), scopes, strict=True):
+                waiting = anyio.Event()
+                group.start_soon(wait, f"{name} the {number}", condition, scope, waiting)
+                await waiting.wait()
+            scopes[0].cancel()
+            for _ in range(5):
+                await checkpoint()
+            async with condition:
+                condition.notify()

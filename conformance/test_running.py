@@ -2058,3 +2058,29 @@ async def the_handler_of_another_signal_stays(trace: Trace) -> None:
     await called.wait()
     thread.join()
     events.remove_signal_handler(signal.SIGUSR2)
+
+
+@clause(
+    "RUN-121",
+    source="anyio threads.html",
+    expect=["enter m", "exit m with Cancelled", "cancelled: True", "the portal still serves: True"],
+)
+def cancelling_from_another_thread(trace: Trace, loop: Loop) -> None:
+    """Cancelling the future that a portal gave cancels the task: its managers exit with the cancellation."""
+    entered, left = threading.Event(), threading.Event()
+
+    async def work() -> None:
+        try:
+            async with Logged(trace, "m"):
+                entered.set()
+                await anyio.Event().wait()
+        finally:
+            left.set()
+
+    with anyio.from_thread.start_blocking_portal(loop.family, loop.options()) as portal:
+        future = portal.start_task_soon(work)
+        entered.wait()
+        future.cancel()
+        left.wait()
+        trace("cancelled:", future.cancelled())
+        trace("the portal still serves:", portal.call(threading.get_ident) != threading.get_ident())

@@ -2237,3 +2237,41 @@ async def leaving_empty_nurseries(trace: Trace) -> None:
             async with trio.open_nursery():
                 pass
         trace("left twice")
+
+
+@clause(
+    "TG-95",
+    source="anyio tasks.html",
+    expect=[
+        "PENDING",
+        "result 7, FINISHED",
+        "enter m",
+        "CANCELLING",
+        "exit m with Cancelled",
+        "TaskCancelled, CANCELLED",
+    ],
+)
+async def handles_of_tasks(trace: Trace) -> None:
+    """Awaiting what anyio's `create_task` gives waits for the task: it gives the result, or tells that it was cancelled."""
+
+    async def seven() -> int:
+        await checkpoint()
+        return 7
+
+    async def wait(entered: anyio.Event) -> None:
+        async with Logged(trace, "m"):
+            entered.set()
+            await anyio.Event().wait()
+
+    async with anyio.create_task_group() as group:
+        handle = group.create_task(seven())
+        trace(handle.status.name)
+        trace("result", f"{await handle},", handle.status.name)
+        waiting = group.create_task(wait(entered := anyio.Event()))
+        await entered.wait()
+        waiting.cancel()
+        trace(waiting.status.name)
+        try:
+            await waiting
+        except anyio.TaskFailed as error:
+            trace(f"{type(error).__name__},", waiting.status.name)
