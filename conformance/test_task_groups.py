@@ -2240,7 +2240,7 @@ async def leaving_empty_nurseries(trace: Trace) -> None:
 
 
 @clause(
-    "TG-95",
+    "TG-97",
     source="anyio tasks.html",
     expect=[
         "PENDING",
