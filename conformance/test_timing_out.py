@@ -1634,7 +1634,6 @@ async def waiting_for_no_time(trace: Trace) -> None:
 )
 async def as_completed_with_a_timeout(trace: Trace) -> None:
     """When the time of `as_completed` is over, what is not done yet is a `TimeoutError`, and is not cancelled."""
-
     late, done = asyncio.create_task(for_ever()), asyncio.get_running_loop().create_future()
     done.set_result("in time")
     for name, result in zip(("first:", "second:"), asyncio.as_completed([late, done], timeout=DELAY), strict=True):
