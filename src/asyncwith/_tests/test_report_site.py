@@ -11,6 +11,8 @@ import pytest
 from asyncwith import report
 from asyncwith._tests.synthetic_runs import costs, outcome_lines, write_lines, write_run
 from asyncwith.errors import InputError
+from asyncwith.rooms import room
+from asyncwith.untested import read_untested
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 HOSTILE = (
@@ -143,6 +145,15 @@ def test_every_link_leads_somewhere(site):
             assert target.is_file(), f"{path} leads to {address}"
             if fragment and "=" not in fragment:
                 assert fragment in parsed[target].ids, f"{path} leads to {link['href']}"
+
+
+def test_the_clauses_end_with_what_no_scenario_can_judge(site):
+    matrix = (site / "matrix.html").read_text(encoding="utf-8")
+    foot = matrix.partition("promises that no scenario can judge, and why</summary>")[2]
+    assert foot
+    for each in read_untested(room("conformance")):
+        assert each.claim.replace("'", "&#39;") in foot
+        assert all(f'<a href="{address}" rel="noreferrer">{words}</a>' in foot for words, address in each.links())
 
 
 def test_nothing_is_loaded_and_only_our_own_style_and_script_are_allowed(site):

@@ -21,6 +21,8 @@ from asyncwith.report.strips import figures, strip
 from asyncwith.report.traces import group
 from asyncwith.report.views import STATES, Column, Entry, Row, View, tally
 from asyncwith.report.words import VERDICTS, duration, sentences
+from asyncwith.rooms import room
+from asyncwith.untested import read_untested
 
 __all__ = ["Page", "pages_of"]
 
@@ -53,7 +55,13 @@ def pages_of(view: View) -> list[Page]:
     shared = {"model": model, "columns": columns, "rows": rows, "chapters": chapters}
     pages = [
         Page("index", "Overview", "index", partial(_overview, shared)),
-        Page("matrix", "Clauses", "matrix", lambda: shared, ("matrix.js",)),
+        Page(
+            "matrix",
+            "Clauses",
+            "matrix",
+            lambda: shared | {"untested": read_untested(room("conformance"))},
+            ("matrix.js",),
+        ),
         Page("costs", "Costs", "costs", partial(_costs, model)),
         Page("reading", "How to read this", "reading", lambda: {"states": STATES, "verdicts": VERDICTS}),
         Page("data", "Data", "data", lambda: {"model": model}),
