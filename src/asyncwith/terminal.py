@@ -46,6 +46,9 @@ __all__ = [
 
 OUTCOMES = ("passed", "failed", "crashed", "timed out", "leaked", "flaky", "known", "noted", "not run")
 WIDEST = 1_000  # characters of a table that goes into a file, so that none of its lines is broken
+NARROWEST = (
+    80  # likewise of one that is shown: a narrower terminal breaks its lines, where the table would leave out figures
+)
 STORIES_SHOWN = 20
 CAUSES_SHOWN = 3
 REASONS_SHOWN = 4
@@ -53,7 +56,9 @@ REASONS_SHOWN = 4
 
 def answer() -> Console:
     """Return the console of the standard output; lines are as long as they are, so that they can be pasted."""
-    return Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDEST)
+    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDEST)
+    console.width = max(console.width, NARROWEST)
+    return console
 
 
 def say(text: str) -> None:
