@@ -686,7 +686,8 @@ def what_a_decorated_function_says_of_itself(trace: Trace, library: Names) -> No
     """A decorated function has name, place, docstring and attributes of the one that it wraps, and leads to it."""
 
     class Manager(library.AsyncContextDecorator):  # type: ignore[misc] # any library's
-        pass
+        async def __aexit__(self, *details: object) -> None:
+            """Do nothing."""
 
     def function() -> Any:
         async def work() -> None:

@@ -2008,22 +2008,23 @@ async def results_that_are_not_there(trace: Trace) -> None:
     "TG-86",
     source="library/asyncio-task.html#asyncio.Task.set_name; library/asyncio-future.html#asyncio.Future.remove_done_callback",
     on="asyncio",
-    expect=["given: given", "set: another", "removed: 2, then 0", "cancel: True, then False"],
+    expect=["given: given", "set: another", "removed: 2, then 0", "removed: 2, then 0", "cancel: True, then False"],
 )
 async def what_tasks_say_of_themselves(trace: Trace) -> None:
-    """A task has the name that it was given last, and tells how many callbacks it has removed; a future tells
-    whether it could be cancelled.
+    """A task has the name that it was given last; a task and a future tell how many callbacks they have removed, and
+    whether they could be cancelled.
     """
     given = asyncio.create_task(for_ever(), name="given")
     trace("given:", given.get_name())
     given.set_name("another")
     trace("set:", given.get_name())
-    for _ in range(2):
-        given.add_done_callback(print)
-    trace("removed:", f"{given.remove_done_callback(print)}, then {given.remove_done_callback(print)}")
+    future = asyncio.get_running_loop().create_future()
+    for each in given, future:
+        for _ in range(2):
+            each.add_done_callback(print)
+        trace("removed:", f"{each.remove_done_callback(print)}, then {each.remove_done_callback(print)}")
     given.cancel()
     await asyncio.wait([given])
-    future = asyncio.get_running_loop().create_future()
     trace("cancel:", f"{future.cancel()}, then {future.cancel()}")
 
 
@@ -2099,7 +2100,7 @@ async def what_cannot_be_awaited(trace: Trace) -> None:
     source="Lib/asyncio/futures.py",
     level="should",
     on="asyncio",
-    expect=["future: 7", "task: 7", "another task"],
+    expect=["future: 7", "again: 7", "task: 7", "another task"],
 )
 async def awaiting_what_is_done(trace: Trace) -> None:
     """Awaiting a future or a task that is done gives its result at once: no other task takes a turn in between."""
@@ -2113,6 +2114,7 @@ async def awaiting_what_is_done(trace: Trace) -> None:
     await asyncio.wait([task])
     events.call_soon(trace, "another task")
     trace("future:", await future)
+    trace("again:", await future)
     trace("task:", await task)
     await checkpoint()
 
@@ -2237,6 +2239,52 @@ async def leaving_empty_nurseries(trace: Trace) -> None:
             async with trio.open_nursery():
                 pass
         trace("left twice")
+
+
+@clause(
+    "TG-95",
+    source="anyio contextmanagers.html",
+    expect=["enter failed", "exit failed", "gives what it yields: True", "caught ValueError('v')", "suppressed"],
+)
+async def a_mixin_that_failed(trace: Trace) -> None:
+    """A manager of anyio's mixin is neither entered when its enter failed nor when its exit did: it can be used again,
+    and gives, passes on and suppresses what its generator does.
+    """
+
+    class Mixed(anyio.AsyncContextManagerMixin):
+        fails: str | None = "enter"
+        suppresses = False
+
+        @contextlib.asynccontextmanager
+        async def __asynccontextmanager__(self) -> AsyncIterator[object]:
+            if self.fails == "enter":
+                raise OSError
+            try:
+                yield given
+            except ValueError:
+                if not self.suppresses:
+                    raise
+            await checkpoint()
+            if self.fails == "exit":
+                raise OSError
+
+    given, manager = object(), Mixed()
+    for manager.fails in ("enter", "exit"):
+        try:
+            async with manager:
+                pass
+        except OSError:
+            trace(f"{manager.fails} failed")
+    manager.fails = None
+    for manager.suppresses in (False, True):
+        try:
+            async with manager as value:
+                if not manager.suppresses:
+                    trace("gives what it yields:", value is given)
+                raise ValueError("v")
+            trace("suppressed")
+        except ValueError as error:
+            trace("caught", chain(error))
 
 
 @clause(
