@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import random
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -124,13 +126,18 @@ async def a_callback_that_is_scheduled_again(trace: Trace) -> None:
 async def thousands_of_timers(trace: Trace) -> None:
     """Of two thousand timers, set in any order, each is called, those due sooner first."""
     events, done, called = asyncio.get_running_loop(), asyncio.Event(), list[int]()
-    begin = events.time()
     dues = [due for due in range(100, 140, 4) for _ in range(200)]  # ms; those due at the same time have no order
     random.Random(0).shuffle(dues)
     dues[:500] = sorted(dues[:500], reverse=True)  # each sooner than all before it
+
+    def call(due: int) -> None:
+        called.append(due)
+        if len(called) == len(dues):
+            done.set()
+
+    begin = events.time()
     for due in dues:
-        events.call_at(begin + due / 1000, called.append, due)
-    events.call_at(begin + 0.15, done.set)
+        events.call_at(begin + due / 1000, call, due)
     time.sleep(0.15)  # blocking is the point
     await done.wait()
     trace("called:", len(called))
@@ -145,9 +152,14 @@ async def thousands_of_timers(trace: Trace) -> None:
 async def timers_of_the_same_time_are_cancelled(trace: Trace) -> None:
     """Cancelling some of many timers that are due at the same time leaves the others alone."""
     events, done, called = asyncio.get_running_loop(), asyncio.Event(), list[int]()
+
+    def call(number: int) -> None:
+        called.append(number)
+        if len(called) == 100:
+            done.set()
+
     due = events.time() + 0.005
-    timers = [events.call_at(due, called.append, number) for number in range(200)]
-    events.call_at(due + 0.005, done.set)
+    timers = [events.call_at(due, call, number) for number in range(200)]
     for timer in timers[::2]:
         timer.cancel()
     await done.wait()
@@ -168,6 +180,49 @@ async def distant_timers_tell_their_time(trace: Trace) -> None:
         timer = events.call_later(delay, trace, "called")
         trace(f"{name}:", abs(timer.when() - events.time() - delay) < 60)
         timer.cancel()
+
+
+@clause(
+    "SCHED-08",
+    source=f"{EVENTS}#asyncio.loop.time",
+    on="asyncio",
+    expect=["the clock goes back: False", "the timer came: True"],
+)
+async def the_clock_of_the_wall_is_another(trace: Trace) -> None:
+    """The clock of the loop does not go back, and its timers do not wait, when the system's time is set back."""
+    events, done, real = asyncio.get_running_loop(), asyncio.Event(), time.time
+    before = events.time()
+    time.time = lambda: real() - 3600
+    try:
+        trace("the clock goes back:", events.time() < before)
+        events.call_later(0.001, done.set)
+        await asyncio.wait([waiting := asyncio.ensure_future(done.wait())], timeout=1)
+    finally:
+        time.time = real
+    trace("the timer came:", done.is_set())
+    waiting.cancel()
+
+
+@clause(
+    "SCHED-09",
+    source=f"{EVENTS}#asyncio.loop.call_later",
+    on="asyncio",
+    expect=["called: 100", "too early: 0"],
+)
+async def none_of_many_timers_is_early(trace: Trace) -> None:
+    """None of a hundred timers is called much before its time, however many were set before it."""
+    events, done, called = asyncio.get_running_loop(), asyncio.Event(), list[float]()
+
+    def call(begin: float) -> None:
+        called.append(events.time() - begin)
+        if len(called) == 100:
+            done.set()
+
+    for _ in range(100):
+        events.call_later(0.02, call, events.time())
+    await done.wait()
+    trace("called:", len(called))
+    trace("too early:", sum(waited < 0.017 for waited in called))  # some clocks count milliseconds
 
 
 # Running and stopping
@@ -266,6 +321,37 @@ async def dropped_generators_are_closed_side_by_side(trace: Trace) -> None:
     await anext(one())
     await anext(other())
     await asyncio.wait_for(done.wait(), 1)
+
+
+@clause(
+    "SCHED-45",
+    source=f"{EVENTS}#asyncio.loop.shutdown_asyncgens",
+    on="asyncio",
+    level="should",
+    expect=["closed in run 1", "closed in run 2"],
+)
+def generators_of_each_run_are_shut_down(trace: Trace, loop: Loop) -> None:
+    """`shutdown_asyncgens()` closes what is open in a later run, too."""
+    events, kept = loop.options()["loop_factory"](), []
+
+    async def held(number: int) -> AsyncGenerator[int, None]:
+        try:
+            yield number
+        finally:
+            trace("closed in run", number)
+
+    async def main(number: int) -> None:
+        kept.append(held(number))
+        await anext(kept[-1])
+        await events.shutdown_asyncgens()
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # as the loop says that it was shut down once
+            for number in 1, 2:
+                events.run_until_complete(main(number))
+    finally:
+        events.close()
 
 
 # Futures and tasks
@@ -465,7 +551,8 @@ async def only_coroutines_become_tasks(trace: Trace) -> None:
     source="library/contextvars.html#contextvars.Context; library/asyncio-eventloop.html#scheduling-callbacks",
     on="asyncio",
     expect=[
-        f"{name}: unset" for name in ("call_soon", "call_soon_threadsafe", "call_later", "a done callback", "a task")
+        any_order(*(f"{name}: unset, 10 arguments" for name in ("call_soon", "call_soon_threadsafe", "call_later"))),
+        *("a done callback: unset, 1 arguments", "a task: unset, 0 arguments"),
     ],
 )
 async def an_empty_context_is_a_context(trace: Trace) -> None:
@@ -473,16 +560,16 @@ async def an_empty_context_is_a_context(trace: Trace) -> None:
     events, done = asyncio.get_running_loop(), asyncio.Event()
     given = contextvars.Context()
 
-    def tell(name: str, *_: object) -> None:
-        trace(f"{name}:", var.get("unset"))
+    def tell(name: str, *arguments: object) -> None:
+        trace(f"{name}:", f"{var.get('unset')}, {len(arguments)} arguments")
 
     async def task() -> None:
         tell("a task")
 
     var.set("here")
-    events.call_soon(tell, "call_soon", context=given)
-    events.call_soon_threadsafe(tell, "call_soon_threadsafe", context=given)
-    events.call_later(0, tell, "call_later", context=given)
+    events.call_soon(tell, "call_soon", *range(10), context=given)
+    events.call_soon_threadsafe(tell, "call_soon_threadsafe", *range(10), context=given)
+    events.call_later(0, tell, "call_later", *range(10), context=given)
     events.call_later(0.001, done.set)
     await done.wait()
     future = events.create_future()
@@ -493,6 +580,35 @@ async def an_empty_context_is_a_context(trace: Trace) -> None:
         await events.create_task(task(), context=given)
     else:
         await given.run(events.create_task, task())
+
+
+@clause(
+    "SCHED-19",
+    source="library/asyncio-task.html#asyncio.create_task; library/contextvars.html#asyncio-support",
+    on="asyncio",
+    expect=["began in order: True", "each has its own context: True", "ended well: 1000"],
+)
+async def a_thousand_tasks(trace: Trace) -> None:
+    """Of a thousand tasks each begins in its turn, keeps a context of its own, and ends with its own result."""
+    begun = list[int]()
+
+    async def work(number: int) -> bool:
+        begun.append(number)
+        seen = var.get()
+        var.set(f"set by {number}")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return (seen, var.get()) == (f"for {number}", f"set by {number}")
+
+    tasks = []
+    for number in range(1000):
+        var.set(f"for {number}")
+        tasks.append(asyncio.create_task(work(number)))
+    await asyncio.wait(tasks)
+    trace("began in order:", begun == sorted(begun))
+    well = [task for task in tasks if not task.cancelled() and task.exception() is None]
+    trace("each has its own context:", all(task.result() for task in well))
+    trace("ended well:", len(well))
 
 
 # Descriptors
@@ -862,3 +978,29 @@ async def errors_from_threads(trace: Trace) -> None:
         except (ValueError, SystemExit) as caught:
             place = traceback.extract_tb(caught.__traceback__)[-1].name
             trace(f"{type(caught).__name__}: the same object", f"{caught is error}, raised in {place}")
+
+
+@clause(
+    "SCHED-35",
+    source=f"{EVENTS}#asyncio.loop.call_soon_threadsafe",
+    on="asyncio",
+    expect=["reported: callback", "woken", "reported: task", "woken"],
+)
+async def threads_wake_a_loop_that_has_seen_errors(trace: Trace) -> None:
+    """A thread wakes a loop that waits also after the error of a callback or of a task was reported."""
+    events = asyncio.get_running_loop()
+
+    def fail() -> None:
+        raise ValueError("callback")
+
+    async def fail_later() -> None:
+        raise ValueError("task")
+
+    events.set_exception_handler(lambda _, context: trace("reported:", context["exception"].args[0]))
+    for schedule in partial(events.call_soon, fail), lambda: asyncio.ensure_future(fail_later()):
+        schedule()
+        for _ in range(3):
+            await checkpoint()
+        gc.collect()  # so that the task is reported
+        await asyncio.to_thread(time.sleep, 0.01)  # so that the loop has begun to wait
+        trace("woken")
