@@ -15,7 +15,7 @@ from asyncwith._tests.power import faulty_loops, faulty_parts, statements, subtl
 from asyncwith._tests.power.catalogue import catalogue, survivors
 from asyncwith._tests.power.faults import Finding, judge
 from asyncwith._tests.power.mutants import mutants, original
-from asyncwith._tests.power.mutated import mutated_loops
+from asyncwith._tests.power.mutated import mutated_loops, mutated_parts
 from asyncwith._tests.power.rewritten import REWRITTEN, rewritten
 from asyncwith.clauses import Clause, load_chapters
 from asyncwith.rooms import room
@@ -116,6 +116,37 @@ def test_a_mutated_loop_is_asyncios_own_but_for_one_method(tmp_path: Path) -> No
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+PARTS_AT_WORK = """
+import asyncio
+import anyio
+import trio
+
+async def work():
+    with anyio.move_on_after(0) as scope:
+        async with anyio.create_task_group() as group, anyio.Lock():
+            group.start_soon(anyio.sleep_forever)
+    return scope.cancelled_caught
+
+print(asyncio.Task is asyncio.tasks._PyTask, anyio.run(work), anyio.run(work, backend="trio"))
+"""
+
+
+def test_parts_that_are_replaced_by_themselves_work() -> None:
+    """The control of the mutated parts: properties, private names, `super()` and what was imported before stay as they are."""
+    program = f"from asyncwith._tests.power.mutated import same_parts\nsame_parts()\n{PARTS_AT_WORK}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True", "True"]
+
+
+def test_a_mutated_part_is_the_real_one_but_for_one_change() -> None:
+    """The mutation takes effect wherever the function is known, in the process that has it."""
+    texts = {name: text for name, _, text in mutated_parts({"anyio._core._tasks": "move_on_after"})}
+    clock = "get_async_backend().current_time"
+    text = texts[f"anyio._core._tasks: move_on_after: {clock}() → {clock}"]
+    done = subprocess.run([sys.executable, "-c", text + PARTS_AT_WORK], capture_output=True, text=True, check=False)
+    assert "TypeError" in done.stderr
 
 
 def test_every_statement_fault_changes_the_expansion() -> None:

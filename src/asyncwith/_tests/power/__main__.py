@@ -18,10 +18,8 @@ from asyncwith._tests.power.faults import Finding, judge
 from asyncwith.clauses import Clause, load_chapters
 from asyncwith.rooms import room
 
-UNLISTED = (
-    "mutated",
-    "mutated-part",
-)  # so many that its survivors, most of them equal programs, are told but not listed with reasons
+# So many that survivors, most of them the same program or an internal affair, are told but not listed with reasons.
+UNLISTED = ("mutated", "mutated-part")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -104,7 +102,7 @@ def _compare(findings: Iterable[Finding]) -> int:
             wrong += 1
             print(f"LISTED AS SURVIVOR, BUT CAUGHT by {_words(finding.failed)}: {fault.kind}: {fault.name}")
         elif why is None and fault.kind in UNLISTED:
-            print(f"survivor, one of many that nobody has looked into: {fault.name}")
+            print(f"survivor: {fault.kind}: {fault.name}: so many that none is listed with a reason")
         elif why is None:
             wrong += 1
             noticed = f" (noticed by informational clauses only: {_words(finding.failed)})" if finding.failed else ""

@@ -98,9 +98,9 @@ def mutated_loops() -> Iterator[tuple[str, str]]:
         yield from _mutated(module, owners, LOOP_FILE)
 
 
-def mutated_parts() -> Iterator[tuple[str, tuple[str, ...], str]]:
+def mutated_parts(parts: Mapping[str, str] = PARTS) -> Iterator[tuple[str, tuple[str, ...], str]]:
     """Yield the name of each mutated part, where it shows, and the text of the file that seeds it."""
-    for module, names in PARTS.items():
+    for module, names in parts.items():
         for name, text in _mutated(module, dict.fromkeys(names.split(), ""), PART_FILE):
             yield f"{module}: {name}", SEEN[module.partition(".")[0]], text
 
