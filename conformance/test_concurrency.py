@@ -1292,3 +1292,37 @@ async def a_cancelled_waiter_takes_no_notification(trace: Trace) -> None:
                 await checkpoint()
             async with condition:
                 condition.notify()
+
+
+@clause(
+    "CONC-81",
+    source="trio#3035",
+    on="trio",
+    expect=["who waits: BrokenResourceError", "who comes later: BrokenResourceError"],
+)
+async def a_lock_whose_holder_has_ended(trace: Trace) -> None:
+    """A lock of trio whose holder ended without releasing it is broken: nobody waits for it in vain."""
+    import trio
+    import trio.testing
+
+    lock, ended = trio.Lock(), trio.Event()
+
+    async def hold() -> None:
+        await lock.acquire()
+        await ended.wait()
+
+    async def wait(name: str) -> None:
+        try:
+            async with lock:
+                trace(name, "has it")
+        except trio.BrokenResourceError as error:
+            trace(name, type(error))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hold)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(wait, "who waits:")
+        await trio.testing.wait_all_tasks_blocked()
+        ended.set()
+        await trio.testing.wait_all_tasks_blocked()
+    await wait("who comes later:")

@@ -1644,3 +1644,23 @@ async def as_completed_with_a_timeout(trace: Trace) -> None:
     trace("cancelled:", late.done())
     late.cancel()
     await asyncio.wait([late])
+
+
+@clause(
+    "TIME-96",
+    source="trio reference-core.html#cancellation-and-timeouts",
+    on="trio",
+    expect=["move_on_after: cancelled", "move_on_at: cancelled", "fail_after: cancelled", "fail_at: cancelled"],
+)
+async def deadlines_of_trio_shield_nothing(trace: Trace) -> None:
+    """Unless they are told to, trio's own deadlines do not shield from the cancellation outside."""
+    import trio
+
+    for deadline in trio.move_on_after, trio.move_on_at, trio.fail_after, trio.fail_at:
+        with anyio.CancelScope() as outer:
+            outer.cancel()
+            with deadline(trio.current_time() + 1000):
+                await checkpoint()
+                trace(f"{deadline.__name__}: not cancelled")
+        if outer.cancelled_caught:
+            trace(f"{deadline.__name__}: cancelled")
