@@ -586,6 +586,7 @@ async def an_empty_context_is_a_context(trace: Trace) -> None:
     "SCHED-19",
     source="library/asyncio-task.html#asyncio.create_task; library/contextvars.html#asyncio-support",
     on="asyncio",
+    level="should",
     expect=["began in order: True", "each has its own context: True", "ended well: 1000"],
 )
 async def a_thousand_tasks(trace: Trace) -> None:
