@@ -1588,13 +1588,14 @@ async def synchronous_enter_that_fails(trace: Trace, library: Names) -> None:
         trace("caught again")
 
 
-@clause("STACK-91", source=STACK, expect=["inner: callback of inner", "outer: callback of outer"])
+@clause("STACK-91", source=STACK, expect=["callback of inner", "left inner", "callback of outer"])
 async def stacks_are_independent(trace: Trace, library: Names) -> None:
     """A stack calls what was registered with it, and nothing of another one that is open at the time."""
     async with library.AsyncExitStack() as outer:
-        outer.callback(trace, "outer: callback of outer")
+        outer.callback(trace, "callback of outer")
         async with library.AsyncExitStack() as inner:
-            inner.callback(trace, "inner: callback of inner")
+            inner.callback(trace, "callback of inner")
+        trace("left inner")
 
 
 @clause("STACK-92", source=STACK, level="should", expect="warnings: []")
