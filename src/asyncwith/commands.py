@@ -146,9 +146,11 @@ def conform_command(
     Each clause is one scenario, the same on all loops; its trace is compared with what the clause asks for.
     """
     if programs is not None:
-        if keyword or departures or junit_xml or resume or len(libraries) > 1:
+        if keyword or departures or junit_xml or resume or limit or len(libraries) > 1:
             raise click.UsageError("--programs goes with --loop, one --library, --seed, --jobs and --output only")
         return run_programs(loops, libraries[0] if libraries else "contextlib", programs, seed, jobs, output)
+    if seed:
+        raise click.UsageError("--seed goes with --programs")
     if resume and output is None:
         raise click.UsageError("--resume needs --output, the directory of the run to go on with")
     request = Request(keyword, loops, libraries, departures, jobs, limit, junit_xml, None, resume)

@@ -55,6 +55,8 @@ def _terms(costs: Costs, label: str) -> list[str]:
         f"| --- |{' ---: |' * len(costs.loops)} --- |",
     ]
     for term in costs.terms:
+        if all(each.absent for each in term.estimates):
+            continue
         estimates = [duration(each.seconds) if each.seconds is not None else "·" for each in term.estimates]
         lines.append(f"| {_plain(term.name)} | {' | '.join(estimates)} | {term.owner} |")
     return lines
