@@ -1953,9 +1953,9 @@ def an_exit_is_told_once(trace: Trace, loop: Loop) -> None:
         events.run_until_complete(main())
     except SystemExit as error:
         trace(error)
+    events.close()
     gc.collect()
     trace("reported:", reported)
-    events.close()
 
 
 @clause(
