@@ -1032,28 +1032,6 @@ async def the_exit_of_what_wait_for_cancels(trace: Trace) -> None:
             trace(raised)
 
 
-@clause("PAST-108", source="gh-93297; library/asyncio-task.html#asyncio.TaskGroup.create_task", expect=["done"])
-async def a_group_keeps_its_tasks(trace: Trace) -> None:
-    """A task group keeps its tasks alive, though nothing else refers to them nor to what they wait for."""
-
-    async def child() -> None:
-        event = anyio.Event()
-        waiting.append(weakref.ref(event))
-        await event.wait()
-        trace("done")
-
-    waiting = list[weakref.ref[anyio.Event]]()
-    async with anyio.create_task_group() as group:
-        group.start_soon(child)
-        await others_wait()
-        gc.collect()
-        event = waiting[0]()
-        if event is None:
-            group.cancel_scope.cancel()
-        else:
-            event.set()
-
-
 @clause(
     "PAST-109",
     source="gh-94398; library/asyncio-task.html#task-groups",

@@ -28,7 +28,6 @@ import threading
 import types
 import typing
 import unittest
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -2053,22 +2052,6 @@ def groups_take_tasks_while_they_shut_down() -> None:
         return create_task
 
     wrap(asyncio.TaskGroup, "create_task", make)
-
-
-@on("asyncio")
-def groups_of_anyio_forget_their_tasks() -> None:
-    """Nothing but what they wait for keeps the tasks of a group alive."""
-
-    def make(original: Any) -> Any:
-        def start_soon(self: Any, *args: Any, **kwargs: Any) -> Any:
-            started = original(self, *args, **kwargs)
-            self._tasks = weakref.WeakSet(self._tasks)
-            self.cancel_scope._tasks = weakref.WeakSet(self.cancel_scope._tasks)
-            return started
-
-        return start_soon
-
-    wrap(anyio_asyncio.TaskGroup, "start_soon", make)
 
 
 @on("asyncio", since=(3, 13))
