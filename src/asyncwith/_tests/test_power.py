@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncwith._tests.power import faulty_loops, faulty_parts, statements, subtle_loops
+from asyncwith._tests.power import faulty_loops, faulty_parts, rarer_loops, statements, subtle_loops
 from asyncwith._tests.power.catalogue import catalogue, survivors
 from asyncwith._tests.power.faults import Finding, judge
 from asyncwith._tests.power.mutants import mutants, original
@@ -166,5 +166,7 @@ def test_survivors_are_faults_that_there_are(tmp_path: Path) -> None:
 
 def test_faults_say_what_is_wrong() -> None:
     """Every faulty loop and part has a sentence that says how it is faulty."""
-    assert all(loop.__doc__ for module in (faulty_loops, subtle_loops) for loop in faulty_loops.faults(module))
+    assert all(
+        loop.__doc__ for module in (faulty_loops, rarer_loops, subtle_loops) for loop in faulty_loops.faults(module)
+    )
     assert all(function.__doc__ for function, _, _ in faulty_parts._seeds.values())

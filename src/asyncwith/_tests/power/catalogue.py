@@ -9,7 +9,16 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from asyncwith._tests.power import faulty_loops, faulty_parts, generators, mutants, mutated, statements, subtle_loops
+from asyncwith._tests.power import (
+    faulty_loops,
+    faulty_parts,
+    generators,
+    mutants,
+    mutated,
+    rarer_loops,
+    statements,
+    subtle_loops,
+)
 from asyncwith._tests.power.faults import CONTROL, Fault, seeded_room
 from asyncwith._tests.power.rewritten import rewritten
 from asyncwith.hosts import NO_LOOP
@@ -78,7 +87,7 @@ def _loops(chapters: Path, _: Path) -> list[Fault]:
         return Fault("loop", name, chapters, (id_,), specs={id_: spec}, hidden="asyncio", fatal=True)
 
     found: list[type[faulty_loops.Base]] = [faulty_loops.Control]
-    found += [each for module in (faulty_loops, subtle_loops) for each in faulty_loops.faults(module)]
+    found += [each for module in (faulty_loops, subtle_loops, rarer_loops) for each in faulty_loops.faults(module)]
     return [fault(each) for each in found]
 
 

@@ -456,6 +456,7 @@ class _TaskLoop(Base):
     kind: ClassVar[type[asyncio.Task[Any]]]
 
     def create_task(self, coro: Any, **kwargs: Any) -> Any:
+        self._check_closed()
         if self.get_task_factory() is not None:
             return super().create_task(coro, **kwargs)
         return self.kind(coro, loop=self, **kwargs)
