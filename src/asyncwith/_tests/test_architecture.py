@@ -36,6 +36,7 @@ FLOORS = (
     {"clauses", "statistics", "evidence", "verdicts", "timed"},
     {"expectations", "managers", "leaks", "provenance", "outdated"},
     {"loops", "libraries"},
+    {"mixins"},
     {"trace"},
     {"errors", "rooms", "lending"},
 )

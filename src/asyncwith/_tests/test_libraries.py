@@ -5,13 +5,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from asyncwith.errors import UsageError
 from asyncwith.hosts import Check, Hosts
-from asyncwith.libraries import Library, MissingName, Names, builtin_libraries, find_library
+from asyncwith.libraries import Library, MissingName, Names, builtin_libraries, find_library, libraries_to_time
 from asyncwith.rooms import room
 from asyncwith.verdicts import Outcome, Verdict
 
@@ -266,3 +268,20 @@ def test_what_contextlib_itself_has_lost_is_a_fault(monkeypatch: pytest.MonkeyPa
     monkeypatch.delattr(contextlib, "aclosing")
     with pytest.raises(AttributeError, match="aclosing"):
         _ = find_library("contextlib").load().aclosing
+
+
+def test_what_the_mixins_are_judged_by_is_anyio_s() -> None:
+    async def generator() -> AsyncGenerator[None, None]:
+        yield
+
+    names = find_library("anyio-mixins").load()
+    manager = names.asynccontextmanager(generator)()
+    assert isinstance(manager, anyio.AsyncContextManagerMixin)
+    with pytest.raises(MissingName):
+        _ = names.AsyncExitStack
+
+
+def test_what_we_gave_its_names_is_not_timed() -> None:
+    here, left_out = libraries_to_time()
+    assert "anyio-mixins" not in {each.id for each in here}
+    assert not any("anyio-mixins" in each for each in left_out)
