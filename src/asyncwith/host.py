@@ -10,6 +10,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -97,6 +98,7 @@ def main() -> None:
 
 def _serve(folder: str, loop_spec: str, library_spec: str, start_limit: str, import_limit: str) -> None:
     asks, answers = take_over_streams()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us in the background has it ignored
     own = getpid()
 
     def say(message: dict[str, Any]) -> None:

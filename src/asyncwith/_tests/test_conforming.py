@@ -231,3 +231,17 @@ def test_the_caller_s_project_bends_no_verdict(tmp_path):
         env={**os.environ, "PYTEST_ADDOPTS": "--no-such-option", "PYTEST_PLUGINS": "no_such_plugin"},
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are ignored so on POSIX only")
+def test_who_is_started_in_the_background_is_interrupted_all_the_same(tmp_path):
+    """A shell that starts a command behind `&` has it ignore SIGINT, and so have the processes that it starts."""
+    loop = "bad=asyncwith._tests.power.destructive_loops:InterruptsItself"
+    done = subprocess.run(
+        ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh", *ASYNCWITH, "conform", "-k", QUICK, "--loop", loop],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, ""), done.stdout
