@@ -13,6 +13,7 @@ from __future__ import annotations
 import abc
 import asyncio
 import collections
+import concurrent.futures
 import contextlib
 import contextvars
 import decimal
@@ -32,6 +33,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.from_thread
 import anyio.lowlevel
 import trio
 from anyio._backends import _asyncio as anyio_asyncio
@@ -2219,3 +2221,81 @@ def limiters_serve_the_last_first() -> None:
         return init
 
     wrap(anyio_asyncio.CapacityLimiter, "__init__", make)
+
+
+@on("asyncio")
+def conditions_notify_the_cancelled() -> None:
+    """Who was cancelled while it waited for a condition is still one of those that wait."""
+
+    async def wait(self: Any) -> bool:
+        self.release()
+        woken = asyncio.get_running_loop().create_future()
+        self._waiters.append(woken)
+        try:
+            return await woken
+        finally:
+            await self.acquire()
+
+    def notify(self: Any, n: int = 1) -> None:
+        for woken in [self._waiters.popleft() for _ in range(min(n, len(self._waiters)))]:
+            if not woken.done():
+                woken.set_result(True)
+
+    asyncio.Condition.wait = wait
+    asyncio.Condition.notify = notify
+
+
+@on("asyncio")
+def futures_of_portals_cancel_nothing() -> None:
+    """Cancelling the future of a portal cancels the future and not the task."""
+
+    def make(original: Any) -> Any:
+        def start(*args: Any, **kwargs: Any) -> concurrent.futures.Future[Any]:
+            outer = concurrent.futures.Future[Any]()
+            original(*args, **kwargs).add_done_callback(
+                lambda inner: outer.cancelled() or outer.set_result(inner.result())
+            )
+            return outer
+
+        return start
+
+    wrap(anyio.from_thread.BlockingPortal, "start_task_soon", make)
+
+
+@on("trio")
+def lots_of_trio_are_mended() -> None:
+    """Who begins to wait for a lock whose holder has ended waits for ever."""
+
+    def make(original: Any) -> Any:
+        async def park(self: Any) -> None:
+            self.broken_by.clear()
+            await original(self)
+
+        return park
+
+    wrap(trio.lowlevel.ParkingLot, "park", make)
+
+
+@on("asyncio", "trio")
+def mixins_that_failed_stay_entered() -> None:
+    """A manager of anyio's mixin whose enter failed cannot be entered again."""
+    entered = set[int]()
+
+    def enter(original: Any) -> Any:
+        async def aenter(self: Any) -> Any:
+            if id(self) in entered:
+                raise RuntimeError("entered already")
+            entered.add(id(self))
+            return await original(self)
+
+        return aenter
+
+    def leave(original: Any) -> Any:
+        async def aexit(self: Any, *details: Any) -> Any:
+            entered.discard(id(self))
+            return await original(self, *details)
+
+        return aexit
+
+    wrap(anyio.AsyncContextManagerMixin, "__aenter__", enter)
+    wrap(anyio.AsyncContextManagerMixin, "__aexit__", leave)
