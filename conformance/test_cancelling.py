@@ -1490,3 +1490,34 @@ async def a_failing_sibling_cancels_the_others(trace: Trace) -> None:
             await anyio.Event().wait()
     except BaseExceptionGroup as error:
         trace("left by", error)
+
+
+@clause(
+    "CANC-75",
+    source=f"{CANCEL}; library/asyncio-task.html#asyncio.Task.cancelling",
+    versions=">=3.11",
+    on="asyncio",
+    expect=["exit inner with Cancelled", "requests 1", "exit outer with Cancelled"],
+)
+async def the_awaited_task_is_cancelled_first(trace: Trace) -> None:
+    """Cancelling a task that awaits another one cancels the other; the request is counted by the one that was asked."""
+
+    async def inner() -> None:
+        async with LoggedExit(trace, "inner"):
+            waits.set()
+            await asyncio.Event().wait()
+
+    async def outer() -> None:
+        async with LoggedExit(trace, "outer"):
+            task = asyncio.create_task(inner())
+            try:
+                await task
+            finally:
+                if sys.version_info >= (3, 11):
+                    trace("requests", asyncio.current_task().cancelling())  # type: ignore[union-attr] # it runs this
+
+    waits = asyncio.Event()
+    task = asyncio.create_task(outer())
+    await waits.wait()
+    task.cancel()
+    await asyncio.wait([task])
