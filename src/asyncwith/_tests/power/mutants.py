@@ -225,7 +225,7 @@ def _arguments(node: ast.AST, _: Slot) -> Iterator[ast.AST]:
 def _rename(node: ast.AST, _: Slot) -> Iterator[ast.AST]:
     if isinstance(node, ast.Attribute) and node.attr in SWAPPED_NAMES:
         yield ast.Attribute(node.value, SWAPPED_NAMES[node.attr], node.ctx)
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in SWAPPED_NAMES:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in {"__aenter__", "__aexit__"}:
         changed = copy.copy(node)
         changed.name = SWAPPED_NAMES[node.name]
         yield changed
