@@ -6,6 +6,7 @@ nothing is asked of it is its habit: it fails the one clause about that, and is 
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # `signal` shows handlers before Python 3.13, and so errors, which may raise
 import asyncio
 import gc
 import logging
@@ -74,7 +75,7 @@ class LeakWatch:
     def __enter__(self) -> LeakWatch:
         self._descriptors = _descriptors()
         self._threads = set(threading.enumerate())
-        self._sigint = signal.getsignal(signal.SIGINT)
+        self._sigint = _signal.getsignal(signal.SIGINT)
         self._settings = _settings()
         self._unraisable = sys.unraisablehook
         sys.unraisablehook = self._note_unraisable
@@ -121,8 +122,8 @@ class LeakWatch:
         if any(sys.get_asyncgen_hooks()):
             sys.set_asyncgen_hooks(None, None)
             self._note("process", "the asynchronous generator hooks are still installed")
-        if signal.getsignal(signal.SIGINT) != self._sigint:
-            signal.signal(signal.SIGINT, self._sigint)
+        if _signal.getsignal(signal.SIGINT) != self._sigint:
+            _signal.signal(signal.SIGINT, self._sigint)
             self._note("process", "the handler of SIGINT was not put back")
         now = _settings()
         for name, before in self._settings.items():
