@@ -175,3 +175,6 @@ def use_python_tasks() -> None:
     """Use the tasks and futures that are written in Python, which is where mutations can be."""
     for module, name in ((futures, "Future"), (tasks, "Task")):
         _replace_everywhere(getattr(module, name), getattr(module, f"_Py{name}"))
+    if sys.version_info >= (3, 14):  # they tell who runs to functions of their own
+        for name in ("current_task", "all_tasks"):
+            _replace_everywhere(getattr(tasks, name), getattr(tasks, f"_py_{name}"))
