@@ -137,9 +137,12 @@ class Hosts:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def submit(self, check: Check) -> Future[Verdict]:
-        """Perform `check` when its turn comes; checks of one loop and library should be submitted together."""
-        return self._executor.submit(self._settle, check)
+    def submit(self, check: Check, *, departs: bool = False) -> Future[Verdict]:
+        """Perform `check` when its turn comes; checks of one loop and library should be submitted together.
+
+        What `departs`, as is known, is performed once: to see it fail again would say no more, and may take seconds.
+        """
+        return self._executor.submit(self._once if departs else self._settle, check)
 
     def close(self) -> None:
         """Give up what has not been performed and end all processes."""

@@ -151,7 +151,7 @@ class Judging:
         known = self._before.get(check)
         reason = self._why_not(check)
         if known is None and reason is None:
-            future = self._hosts.submit(check)
+            future = self._hosts.submit(check, departs=self._departure(check) is not None)
         else:
             future = Future()
             future.set_result(known or Verdict(Outcome.NOT_RUN, reason or ""))
@@ -172,8 +172,10 @@ class Judging:
         clause = self._clauses[check]
         if verdict.outcome.is_failure and not verdict.expected:  # its process was lost before it could say
             verdict = replace(verdict, expected=lines_of(clause.expected(self._loop_of(check))))
-        departure = departing(self.departures, check.clause, check.loop, check.library)
-        return Judged(check, verdict, clause.level, departure)
+        return Judged(check, verdict, clause.level, self._departure(check))
+
+    def _departure(self, check: Check) -> Departure | None:
+        return departing(self.departures, check.clause, check.loop, check.library)
 
     def _note(self, check: Check, done: Future[Verdict]) -> None:
         """Count and write down a check as it ends, in whatever thread it does."""

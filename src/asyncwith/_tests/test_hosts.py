@@ -114,6 +114,19 @@ def test_a_library_that_lacks_a_name_is_not_run(tmp_path: Path) -> None:
     assert verdict.reason == "mine has no asynccontextmanager"
 
 
+@pytest.mark.parametrize(("departs", "times"), [(True, 1), (False, 2)])
+def test_what_departs_as_is_known_is_performed_once(tmp_path: Path, *, departs: bool, times: int) -> None:
+    """What fails otherwise is performed again, as it may be flaky."""
+    module = tmp_path / "counts.py"
+    module.write_text(
+        "def asynccontextmanager(_):\n    open(__file__ + '.calls', 'a').write('.')\n    raise ValueError\n"
+    )
+    with Hosts(ROOM, {"mine": f"mine={module}"}, jobs=1, limit=5) as hosts:
+        verdict = hosts.submit(Check("ACM-02", "asyncio", "mine"), departs=departs).result()
+    assert verdict.outcome is Outcome.FAILED
+    assert Path(f"{module}.calls").read_text() == "." * times
+
+
 def test_a_process_that_got_away_holds_nobody_up(tmp_path: Path) -> None:
     """What leaves the session and holds the pipe open is not waited for, and on Linux ended when the run does."""
     module = tmp_path / "daemonizes.py"
