@@ -119,9 +119,10 @@ def print_conformed(console: Console, conformed: Conformed) -> None:
     for story in conformed.stories[:STORIES_SHOWN]:
         console.print(Text(story + "\n"))
     if len(conformed.stories) > STORIES_SHOWN:
-        console.print(f"… and {len(conformed.stories) - STORIES_SHOWN} more that fail\n")
-        for cause, count in common_causes(tally.failing)[:CAUSES_SHOWN]:
-            console.print(Text(f"{count} of all that fail end with {cause}"))
+        more = [f"… and {len(conformed.stories) - STORIES_SHOWN} more that fail"]
+        causes = common_causes(tally.failing)[:CAUSES_SHOWN]
+        more += [f"{count} of all that fail end with {cause}" for cause, count in causes]
+        console.print(Text("\n".join(more) + "\n"))
     words = [word for word in OUTCOMES if any(counts[word] for counts in tally.outcomes.values())]
     rows = [
         [_loop_words(loop), *(str(counts[word] or "·") for word in words)] for loop, counts in tally.outcomes.items()

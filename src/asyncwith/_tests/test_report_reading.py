@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,16 @@ def test_a_directory_without_results_is_no_run(tmp_path):
     (tmp_path / "costs.json").mkdir()
     with pytest.raises(InputError, match=r"costs\.json: "):
         read_runs([tmp_path])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="what only POSIX systems have")
+@pytest.mark.parametrize("name", ["outcomes.jsonl", "costs.json", "instructions.json", "memory.json"])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path, name):
+    run = write_run(tmp_path / "run")
+    (run / name).unlink(missing_ok=True)
+    os.mkfifo(run / name)
+    with pytest.raises(InputError, match=f"{name}: is no file"):
+        read_runs([run])
 
 
 def test_a_loop_that_was_not_timed_need_not_be_among_the_loops(tmp_path):

@@ -18,6 +18,8 @@ from asyncwith.report.witness_files import read_instructions, read_memory, read_
 
 __all__ = ["read_runs"]
 
+FILES = ("outcomes.jsonl", "costs.json", "instructions.json", "memory.json")
+
 
 def read_runs(paths: Sequence[Path]) -> Model:
     """Return the runs in the directories `paths`, in that order."""
@@ -35,7 +37,10 @@ def read_runs(paths: Sequence[Path]) -> Model:
 
 
 def _read_run(path: Path) -> Run:
-    outcomes, costs = path / "outcomes.jsonl", path / "costs.json"
+    outcomes, costs, instructions, memory = (path / name for name in FILES)
+    for file in outcomes, costs, instructions, memory:
+        if file.exists() and not file.is_file():
+            raise InputError(f"{file}: is no file", "asyncwith did not write it so; take it away")
     conformance = read_outcomes(outcomes) if outcomes.exists() else None
     measured = read_costs(costs) if costs.exists() else None
     half = conformance or measured
@@ -57,7 +62,7 @@ def _read_run(path: Path) -> Run:
         label=f"{where.implementation} {where.python}",
         conformance=conformance,
         costs=measured,
-        instructions=read_instructions(path / "instructions.json"),
-        memory=read_memory(path / "memory.json"),
-        slopes=read_slopes(path / "memory.json"),
+        instructions=read_instructions(instructions),
+        memory=read_memory(memory),
+        slopes=read_slopes(memory),
     )
